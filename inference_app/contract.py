@@ -1,0 +1,153 @@
+"""What the server and the infrastructure agree on: ports, paths, environment names, metric names.
+
+Standard library only: `infra` imports this module and nothing else of `inference_app`, so a rename here reaches
+probes, alerts, dashboards and autoscaling queries at once.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+PORT = 8080
+"""The one port the container listens on; SageMaker requires 8080 (https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html)."""
+
+USER_ID = 10001
+"""The user and group the container runs as."""
+
+DRAIN_SECONDS = 5
+"""How long a stopping server keeps answering while load balancers learn that it is not ready."""
+
+GRACE_SECONDS = 25
+"""From SIGTERM to exit, the drain included; under the 30 s an AKS spot node gives
+(https://learn.microsoft.com/azure/virtual-machines/spot-vms#eviction-policy)."""
+
+
+class Route(StrEnum):
+    """The server's own HTTP paths; the Open Inference Protocol's lie below `V2`."""
+
+    PREDICT = "/predict"
+    HEALTH = "/health"
+    READY = "/ready"
+    METRICS = "/metrics"
+    DOCS = "/docs"
+    V2 = "/v2"
+
+
+class Env(StrEnum):
+    """The environment variables that configure the server; `inference_app.settings` gives type, unit and default."""
+
+    HOST = "HOST"
+    PORT = "PORT"
+    LOG_LEVEL = "LOG_LEVEL"
+    MODEL_REPOSITORY = "MODEL_REPOSITORY"
+    MODEL_NAME = "MODEL_NAME"
+    MODEL_VERSION = "MODEL_VERSION"
+    EXECUTION_PROVIDER = "EXECUTION_PROVIDER"
+    INTRA_OP_THREADS = "INTRA_OP_THREADS"
+    MAX_BATCH_SIZE = "MAX_BATCH_SIZE"
+    MAX_BATCH_DELAY_MS = "MAX_BATCH_DELAY_MS"
+    MAX_QUEUE_SIZE = "MAX_QUEUE_SIZE"
+    MAX_BODY_BYTES = "MAX_BODY_BYTES"
+    READ_TIMEOUT_SECONDS = "READ_TIMEOUT_SECONDS"
+    REQUEST_TIMEOUT_SECONDS = "REQUEST_TIMEOUT_SECONDS"
+    DRAIN_SECONDS = "DRAIN_SECONDS"
+    GRACE_SECONDS = "GRACE_SECONDS"
+
+
+class ExecutionProvider(StrEnum):
+    """ONNX Runtime's names for where a model runs (https://onnxruntime.ai/docs/execution-providers/)."""
+
+    CPU = "CPUExecutionProvider"
+    CUDA = "CUDAExecutionProvider"
+
+
+class MetricKind(StrEnum):
+    """Prometheus metric types (https://prometheus.io/docs/concepts/metric_types/)."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric the server exports; counters carry their `_total` in the name."""
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Seconds; dense around the 100 ms and 500 ms that latency objectives usually name."""
+
+BATCH_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+
+REQUESTS = Metric(
+    name="inference_requests_total",
+    kind=MetricKind.COUNTER,
+    help="Requests answered, by route template and HTTP status code.",
+    labels=("route", "code"),
+)
+REQUEST_DURATION = Metric(
+    name="inference_request_duration_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Time from the request's last byte to the answer, in seconds.",
+    labels=("route",),
+    buckets=LATENCY_BUCKETS,
+)
+REJECTED = Metric(
+    name="inference_rejected_total",
+    kind=MetricKind.COUNTER,
+    help="Requests refused because the queue was full (429).",
+    labels=("model",),
+)
+IN_FLIGHT = Metric(name="inference_in_flight_requests", kind=MetricKind.GAUGE, help="Requests being answered now.")
+QUEUE_SIZE = Metric(
+    name="inference_queue_size",
+    kind=MetricKind.GAUGE,
+    help="Examples waiting for the model now.",
+    labels=("model",),
+)
+QUEUE_DURATION = Metric(
+    name="inference_queue_duration_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Time an example waited for the model, in seconds.",
+    labels=("model",),
+    buckets=LATENCY_BUCKETS,
+)
+BATCH_SIZE = Metric(
+    name="inference_batch_size",
+    kind=MetricKind.HISTOGRAM,
+    help="Examples per model call.",
+    labels=("model",),
+    buckets=BATCH_BUCKETS,
+)
+MODEL_DURATION = Metric(
+    name="inference_model_duration_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Time of one model call, in seconds.",
+    labels=("model",),
+    buckets=LATENCY_BUCKETS,
+)
+MODEL_INFO = Metric(
+    name="inference_model_info",
+    kind=MetricKind.GAUGE,
+    help="1 for the model version that answers, with the execution provider it really runs on.",
+    labels=("model", "version", "execution_provider"),
+)
+READY = Metric(name="inference_ready", kind=MetricKind.GAUGE, help="1 while the server is ready, else 0.")
+
+METRICS = (
+    REQUESTS,
+    REQUEST_DURATION,
+    REJECTED,
+    IN_FLIGHT,
+    QUEUE_SIZE,
+    QUEUE_DURATION,
+    BATCH_SIZE,
+    MODEL_DURATION,
+    MODEL_INFO,
+    READY,
+)
