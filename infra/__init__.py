@@ -1,0 +1,1 @@
+"""The Pulumi program's components: clusters, images, add-ons, serving and monitoring."""

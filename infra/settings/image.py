@@ -1,0 +1,30 @@
+"""The `image` block."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from infra.settings.model import Settings
+
+
+class Variant(StrEnum):
+    """Which ONNX Runtime the image carries."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class ImageSettings(Settings):
+    """The model image: built from `inference_app/` by `up`, or given by the digest that CI built."""
+
+    variant: Variant = Variant.CUDA
+    """`cuda` for GPU nodes, `cpu` for the rest."""
+    base: str = "python:3.13-slim-bookworm"
+    """Base image of the build; pin it by digest (`name@sha256:...`) or name a mirror where policy asks for it."""
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    """Digest of an image that is already in the stack's registry; with it `up` builds nothing."""
+    keep: Annotated[int, Field(ge=2)] = 20
+    """Tagged images that the registry keeps; older ones expire."""
+    delete_images: bool = True
+    """Whether `destroy` deletes the registry with its images; false refuses while it holds any."""

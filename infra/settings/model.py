@@ -1,0 +1,32 @@
+"""What every settings model shares: frozen, strict, camelCase in YAML, unknown keys refused."""
+
+from typing import Annotated
+
+import pulumi
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Settings(BaseModel):
+    """One block of a stack file; values are already valid once it exists."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+
+class SettingsError(pulumi.RunError):
+    """A stack file is wrong: one line a mistake (file, key, rule, value), which Pulumi prints without a traceback."""
+
+
+# A Kubernetes object name (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names).
+DnsLabel = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, the suffixes that settings need.
+CpuQuantity = Annotated[str, Field(pattern=r"^([1-9][0-9]*m?|0\.[0-9]+|[1-9][0-9]*\.[0-9]+)$")]
+ByteQuantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$")]
