@@ -1,0 +1,76 @@
+"""NVIDIA GPU Operator: advertises GPUs to the scheduler, shares them in time slices, exports their metrics."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import yaml
+
+from infra.clusters.gpu import GPU_RESOURCE
+from infra.versions import release
+
+NAMESPACE = "gpu-operator"
+SHARING_CONFIG = "shared"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuOperatorArgs:
+    """`time_slices` is how many pods share a GPU; `after` is what must be installed before."""
+
+    time_slices: int
+    chart_mirror: str | None = None
+
+
+class GpuOperator(pulumi.ComponentResource):
+    """The operator without its driver and toolkit, which the node images of EKS and AKS already carry."""
+
+    def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:addons:GpuOperator", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = kubernetes.core.v1.Namespace(
+            name,
+            # Device plugins mount host paths, which no stricter level allows.
+            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
+            opts=child,
+        )
+        sharing = kubernetes.core.v1.ConfigMap(
+            f"{name}-sharing",
+            metadata={"name": "gpu-sharing", "namespace": NAMESPACE},
+            data={SHARING_CONFIG: device_plugin_config(args.time_slices)},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+        )
+        release(
+            name,
+            "gpu-operator",
+            namespace=NAMESPACE,
+            values=values("gpu-sharing"),
+            mirror=args.chart_mirror,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[sharing]),
+        )
+        self.register_outputs({"namespace": NAMESPACE})
+
+
+def device_plugin_config(time_slices: int) -> str:
+    """The device plugin's configuration file (https://github.com/NVIDIA/k8s-device-plugin#shared-access-to-gpus)."""
+    config: dict[str, Any] = {"version": "v1"}
+    if time_slices > 1:
+        config["sharing"] = {"timeSlicing": {"resources": [{"name": GPU_RESOURCE, "replicas": time_slices}]}}
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def values(sharing_config_map: str) -> dict[str, Any]:
+    """The chart's values (https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/amazon-eks.html)."""
+    return {
+        "driver": {"enabled": False},
+        "toolkit": {"enabled": False},
+        "devicePlugin": {"config": {"name": sharing_config_map, "default": SHARING_CONFIG}},
+        # None of the instance types offered has MIG switched on, nor runs virtual machines.
+        "migManager": {"enabled": False},
+        "dcgmExporter": {
+            "enabled": True,
+            # The exporter's own pod and namespace labels name the GPU's user; Prometheus must not overwrite them.
+            # The operator skips the ServiceMonitor where Prometheus's CRDs are absent.
+            "serviceMonitor": {"enabled": True, "honorLabels": True},
+        },
+    }

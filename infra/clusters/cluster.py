@@ -1,0 +1,65 @@
+"""What serving, add-ons and monitoring may know of a cluster, whichever cloud runs it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+
+@dataclass(frozen=True, kw_only=True)
+class InternalLoadBalancer:
+    """How a Service asks for a load balancer that only the cluster's own network reaches."""
+
+    load_balancer_class: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Cluster(Protocol):
+    """A Kubernetes cluster with GPU nodes, marked as `infra.clusters.gpu` says."""
+
+    @property
+    def name(self) -> str:
+        """Logical name, unique in the stack; the prefix of what runs on the cluster."""
+        ...
+
+    @property
+    def provider(self) -> kubernetes.Provider:
+        """Provider of every Kubernetes object on the cluster; usable once system nodes run."""
+        ...
+
+    @property
+    def ready(self) -> Sequence[pulumi.Resource]:
+        """What a workload waits for: load balancers, volumes and nodes can be had after these."""
+        ...
+
+    @property
+    def kubeconfig(self) -> pulumi.Output[str]:
+        """How people reach the cluster; holds no credentials."""
+        ...
+
+    @property
+    def gpu_time_slices(self) -> int:
+        """Pods that share one GPU in turns."""
+        ...
+
+    @property
+    def network_cidr(self) -> str:
+        """Address range of nodes, pods and internal load balancers."""
+        ...
+
+    @property
+    def spot_labels(self) -> Sequence[tuple[str, str]]:
+        """Labels that spot nodes carry; a node has one of them, depending on who started it."""
+        ...
+
+    @property
+    def storage_class(self) -> str:
+        """StorageClass of encrypted volumes for one node at a time."""
+        ...
+
+    @property
+    def internal_load_balancer(self) -> InternalLoadBalancer:
+        """How Services ask for an internal load balancer."""
+        ...

@@ -1,0 +1,171 @@
+"""An EKS cluster whose GPU nodes follow pending pods, spot first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from infra.clusters.cluster import InternalLoadBalancer
+from infra.clusters.eks import karpenter, node_groups
+from infra.clusters.eks.addons import CLUSTER_ADDONS, NODE_ADDONS, Addons
+from infra.clusters.eks.context import EksContext
+from infra.clusters.eks.control_plane import ControlPlane, ControlPlaneArgs
+from infra.clusters.eks.iam import Role, RoleArgs, trust
+from infra.clusters.eks.karpenter import Karpenter, KarpenterArgs
+from infra.clusters.eks.load_balancer_controller import (
+    LOAD_BALANCER_CLASS,
+    LoadBalancerController,
+    LoadBalancerControllerArgs,
+)
+from infra.clusters.eks.network import Network, NetworkArgs
+from infra.clusters.eks.node_groups import NODE_POLICIES, NodeGroup, Placement, gpu_group, system_group
+from infra.settings.aws import AwsSettings, EksSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class EksClusterArgs:
+    """`name` is the cluster's name in AWS; `tags` reach what the cluster itself launches."""
+
+    aws: AwsSettings
+    eks: EksSettings
+    name: str
+    tags: Mapping[str, str]
+    chart_mirror: str | None = None
+
+
+class EksCluster(pulumi.ComponentResource):
+    """Network, control plane, nodes, add-ons and Karpenter; satisfies `infra.clusters.cluster.Cluster`."""
+
+    name: str
+    provider: kubernetes.Provider
+    ready: Sequence[pulumi.Resource]
+    network_cidr: str
+    gpu_time_slices: int
+    kubeconfig: pulumi.Output[str]
+
+    spot_labels = ((karpenter.CAPACITY_LABEL, "spot"), (node_groups.CAPACITY_LABEL, "SPOT"))
+    storage_class = "gp3-encrypted"
+    # https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/
+    internal_load_balancer = InternalLoadBalancer(
+        load_balancer_class=LOAD_BALANCER_CLASS,
+        annotations={
+            "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+            "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip",
+        },
+    )
+
+    def __init__(self, name: str, args: EksClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:clusters:EksCluster", name, None, opts)
+        self.name, self.network_cidr = name, str(args.eks.network.cidr)
+        self.gpu_time_slices = args.eks.gpu_time_slices
+        child = pulumi.ResourceOptions(parent=self)
+        network = Network(name, NetworkArgs(settings=args.eks.network, cluster_name=args.name), child)
+        plane = ControlPlane(
+            name,
+            ControlPlaneArgs(
+                settings=args.eks,
+                cluster_name=args.name,
+                partition=args.aws.partition,
+                subnet_ids=network.private_subnet_ids,
+            ),
+            child,
+        )
+        context = EksContext(
+            aws=args.aws,
+            eks=args.eks,
+            name=args.name,
+            created_name=plane.cluster.name,
+            tags=args.tags,
+            chart_mirror=args.chart_mirror,
+        )
+        nodes = self._nodes(context, network)
+        addons = Addons(f"{name}-cluster", context, CLUSTER_ADDONS, after=nodes, opts=child)
+        self.kubeconfig = kubeconfig(context, plane.cluster.endpoint, plane.cluster.certificate_authority.data)
+        self.provider = kubernetes.Provider(
+            name,
+            kubeconfig=self.kubeconfig,
+            # A kubeconfig that is not known yet would otherwise mean a new cluster, and every object on it replaced.
+            cluster_identifier=plane.cluster.arn,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*plane.access, *nodes, addons]),
+        )
+        self.ready = self._controllers(context, network)
+        self.register_outputs({"kubeconfig": self.kubeconfig})
+
+    def _nodes(self, context: EksContext, network: Network) -> list[NodeGroup]:
+        """The system group, and a group for each GPU pool."""
+        child = pulumi.ResourceOptions(parent=self)
+        placement = Placement(
+            context=context,
+            subnet_ids=network.private_subnet_ids,
+            role=self._node_role("nodes", context),
+            after=[Addons(f"{self.name}-node", context, NODE_ADDONS, opts=child)],
+        )
+        system = NodeGroup(f"{self.name}-system", system_group(placement), child)
+        for name, pool in context.eks.gpu_pools.items():
+            NodeGroup(f"{self.name}-{name}", gpu_group(placement, name, pool), child)
+        return [system]
+
+    def _controllers(self, context: EksContext, network: Network) -> list[pulumi.Resource]:
+        """What makes load balancers, volumes and GPU nodes on demand."""
+        child = pulumi.ResourceOptions(parent=self, providers=[self.provider])
+        return [
+            LoadBalancerController(
+                f"{self.name}-load-balancer-controller",
+                LoadBalancerControllerArgs(context=context, vpc_id=network.vpc_id),
+                child,
+            ),
+            Karpenter(
+                f"{self.name}-karpenter",
+                KarpenterArgs(context=context, node_role=self._node_role("karpenter-nodes", context)),
+                child,
+            ),
+            kubernetes.storage.v1.StorageClass(
+                f"{self.name}-{self.storage_class}",
+                metadata={"name": self.storage_class},
+                provisioner="ebs.csi.aws.com",
+                parameters={"type": "gp3", "encrypted": "true"},
+                volume_binding_mode="WaitForFirstConsumer",
+                allow_volume_expansion=True,
+                opts=child,
+            ),
+        ]
+
+    def _node_role(self, kind: str, context: EksContext) -> Role:
+        args = RoleArgs(
+            partition=context.aws.partition,
+            trust_policy=trust("ec2.amazonaws.com"),
+            managed_policies=NODE_POLICIES,
+        )
+        return Role(f"{self.name}-{kind}", args, pulumi.ResourceOptions(parent=self))
+
+
+def kubeconfig(
+    context: EksContext, endpoint: pulumi.Input[str], certificate_authority: pulumi.Input[str]
+) -> pulumi.Output[str]:
+    """A kubeconfig without credentials, the same text at every run: the AWS CLI fetches a token when it is used."""
+    return pulumi.Output.json_dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {
+                    "name": context.name,
+                    "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority},
+                }
+            ],
+            "contexts": [{"name": context.name, "context": {"cluster": context.name, "user": context.name}}],
+            "current-context": context.name,
+            "users": [{"name": context.name, "user": {"exec": _token_command(context)}}],
+        }
+    )
+
+
+def _token_command(context: EksContext) -> dict[str, object]:
+    arguments = ["eks", "get-token", "--cluster-name", context.name, "--region", context.aws.region]
+    return {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": arguments,
+        "interactiveMode": "Never",
+    }

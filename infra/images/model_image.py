@@ -1,0 +1,82 @@
+"""The image that every target runs: built from `inference_app/`, or given by digest."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker_build as docker_build
+
+from infra.images.registry import Registry
+from infra.settings.image import ImageSettings
+
+ROOT = Path(__file__).parents[2]
+APP = "inference_app"
+_NOT_IN_THE_IMAGE = {"training", "__pycache__"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelImageArgs:
+    """`registry` is where the image is pushed to, and where clusters pull it from."""
+
+    settings: ImageSettings
+    registry: Registry
+
+
+class ModelImage(pulumi.ComponentResource):
+    """An image in the stack's registry; `ref` names it by digest."""
+
+    ref: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ModelImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:images:ModelImage", name, None, opts)
+        if args.settings.digest:
+            self.ref = pulumi.Output.concat(args.registry.repository_url, "@", args.settings.digest)
+        else:
+            self.ref = self._build(name, args).ref
+        self.register_outputs({"ref": self.ref})
+
+    def _build(self, name: str, args: ModelImageArgs) -> docker_build.Image:
+        url, settings = args.registry.repository_url, args.settings
+        cache = pulumi.Output.concat(url, f":cache-{settings.variant.value}")
+        return docker_build.Image(
+            name,
+            # Relative to the program, so that a laptop's state and CI's are the same.
+            context={"location": "."},
+            dockerfile={"location": f"{APP}/Dockerfile"},
+            build_args={"BASE_IMAGE": settings.base, "VARIANT": settings.variant.value},
+            platforms=[docker_build.Platform.LINUX_AMD64],
+            tags=[pulumi.Output.concat(url, ":", source_tag(settings))],
+            push=True,
+            # A preview reads; it neither builds nor pushes.
+            build_on_preview=False,
+            cache_from=[{"registry": {"ref": cache}}],
+            # ECR takes a cache as an OCI image only.
+            cache_to=[
+                {
+                    "registry": {
+                        "ref": cache,
+                        "mode": docker_build.CacheMode.MAX,
+                        "image_manifest": True,
+                        "oci_media_types": True,
+                    }
+                }
+            ],
+            registries=[args.registry.login()],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def source_tag(settings: ImageSettings, root: Path = ROOT) -> str:
+    """A tag that changes when anything that goes into the image does: `<variant>-<12 hex digits>`."""
+    digest = hashlib.sha256(f"{settings.variant.value} {settings.base}".encode())
+    for path in _sources(root / APP):
+        digest.update(f"\n{path.relative_to(root)} ".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"{settings.variant.value}-{digest.hexdigest()[:12]}"
+
+
+def _sources(folder: Path) -> Iterable[Path]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in files if not _NOT_IN_THE_IMAGE & set(path.parts))

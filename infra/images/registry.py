@@ -1,0 +1,19 @@
+"""What a model image needs from a registry, whichever cloud runs it."""
+
+from typing import Protocol
+
+import pulumi
+from pulumi_docker_build import RegistryArgsDict
+
+
+class Registry(Protocol):
+    """One repository of one container registry, which the stack's clusters may pull from."""
+
+    @property
+    def repository_url(self) -> pulumi.Output[str]:
+        """`host/path` without tag."""
+        ...
+
+    def login(self) -> RegistryArgsDict:
+        """Credentials for a push; asked for only when the program itself builds."""
+        ...

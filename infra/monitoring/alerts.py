@@ -1,0 +1,71 @@
+"""Alerts on what users feel: slow, failing, refused, absent."""
+
+from typing import Any
+
+from inference_app import contract
+from infra.monitoring import queries
+from infra.settings.monitoring import ObjectiveSettings
+
+
+def alert(name: str, expr: str, minutes: int, severity: str, summary: str) -> dict[str, Any]:
+    """One alerting rule that fires after `minutes` of truth."""
+    return {
+        "alert": name,
+        "expr": expr,
+        "for": f"{minutes}m",
+        "labels": {"severity": severity},
+        "annotations": {"summary": summary},
+    }
+
+
+def rule_groups(objectives: ObjectiveSettings, selector: str) -> list[dict[str, Any]]:
+    """The PrometheusRule's groups for the servers that `selector` matches."""
+    asked = f'{selector},route=~"{queries.INFERENCE_ROUTES}"'
+    p95 = queries.quantile(contract.REQUEST_DURATION, asked, "5m", 0.95)
+    latency = objectives.p95_latency_ms
+    elsewhere = f'{selector},execution_provider!="{contract.ExecutionProvider.CUDA}"'
+    rules = [
+        alert(
+            "HighLatency",
+            f"{p95} > {latency / 1000:g}",
+            10,
+            "warning",
+            f"95 % of predictions should take less than {latency:g} ms",
+        ),
+        alert(
+            "HighErrorRate",
+            f"{queries.error_ratio(asked, '5m')} > {objectives.error_percent / 100:g}",
+            5,
+            "critical",
+            f"More than {objectives.error_percent:g} % of predictions fail",
+        ),
+        alert(
+            "RequestsRefused",
+            f"{queries.rate(contract.REJECTED, selector, '5m')} > 0",
+            10,
+            "warning",
+            "The queue is full and clients get 429; raise replicas.max or the pools",
+        ),
+        alert(
+            "NoServerReady",
+            f"sum({contract.READY.name}{{{selector}}}) < 1",
+            2,
+            "critical",
+            "No model server is ready",
+        ),
+        alert(
+            "MetricsMissing",
+            f"absent({contract.READY.name}{{{selector}}})",
+            5,
+            "critical",
+            "No model server has been scraped",
+        ),
+        alert(
+            "NotOnGpu",
+            f"count({contract.MODEL_INFO.name}{{{elsewhere}}}) > 0",
+            5,
+            "warning",
+            "A model server answers from another execution provider than CUDA",
+        ),
+    ]
+    return [{"name": "model-server", "rules": rules}]

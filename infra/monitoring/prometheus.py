@@ -1,0 +1,101 @@
+"""Prometheus, Alertmanager and Grafana on one cluster, from kube-prometheus-stack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+
+from infra.clusters.cluster import Cluster
+from infra.settings.monitoring import MonitoringSettings
+from infra.versions import release
+
+NAMESPACE = "monitoring"
+GRAFANA, GRAFANA_LOGIN = "grafana", "grafana-login"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrometheusArgs:
+    """The cluster lends its storage class."""
+
+    settings: MonitoringSettings
+    cluster: Cluster
+    chart_mirror: str | None = None
+
+
+class Prometheus(pulumi.ComponentResource):
+    """Collects every ServiceMonitor and rule of its cluster; Grafana's password is made here and stays a secret."""
+
+    grafana: Mapping[str, pulumi.Input[str]]
+    namespace = NAMESPACE
+
+    def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:monitoring:Prometheus", name, None, opts)
+        namespace = kubernetes.core.v1.Namespace(
+            name,
+            # The node exporter reads host paths, which no stricter level allows.
+            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        password = random.RandomPassword(name, length=32, special=False, opts=pulumi.ResourceOptions(parent=self))
+        login = kubernetes.core.v1.Secret(
+            f"{name}-grafana",
+            metadata={"name": GRAFANA_LOGIN, "namespace": NAMESPACE},
+            string_data={"admin-user": "admin", "admin-password": password.result},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+        )
+        release(
+            name,
+            "kube-prometheus-stack",
+            namespace=NAMESPACE,
+            values=values(args.settings, args.cluster.storage_class),
+            mirror=args.chart_mirror,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[login, *args.cluster.ready]),
+        )
+        self.grafana = {
+            "open": f"kubectl -n {NAMESPACE} port-forward svc/{GRAFANA} 3000:80, then http://localhost:3000",
+            "user": "admin",
+            "password": pulumi.Output.secret(password.result),
+        }
+        self.register_outputs({"grafana": self.grafana})
+
+
+def values(settings: MonitoringSettings, storage_class: str) -> dict[str, Any]:
+    """The chart's values."""
+    volume = {
+        "storageClassName": storage_class,
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": settings.storage}},
+    }
+    return {
+        "fullnameOverride": "kube-prometheus-stack",
+        "prometheus": {
+            "prometheusSpec": {
+                "retention": f"{settings.retention_days}d",
+                "storageSpec": {"volumeClaimTemplate": {"spec": volume}},
+                # The volume goes with the stack; otherwise `destroy` would leave it, and its bill, behind.
+                "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
+                # By default only monitors and rules of the chart's own release are read.
+                "serviceMonitorSelectorNilUsesHelmValues": False,
+                "podMonitorSelectorNilUsesHelmValues": False,
+                "ruleSelectorNilUsesHelmValues": False,
+                "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
+            }
+        },
+        "grafana": {
+            "fullnameOverride": GRAFANA,
+            "admin": {
+                "existingSecret": GRAFANA_LOGIN,
+                "userKey": "admin-user",
+                "passwordKey": "admin-password",
+            },
+            "sidecar": {"dashboards": {"enabled": True, "searchNamespace": "ALL"}},
+        },
+        # A managed control plane shows these to nobody: their alerts would fire for ever.
+        "kubeControllerManager": {"enabled": False},
+        "kubeScheduler": {"enabled": False},
+        "kubeEtcd": {"enabled": False},
+        "kubeProxy": {"enabled": False},
+    }

@@ -1,0 +1,30 @@
+"""PromQL over the server's metrics, by the names in `inference_app.contract`, so that no rename breaks it silently."""
+
+from inference_app import contract
+from inference_app.contract import Metric
+
+INFERENCE_ROUTES = f"{contract.Route.PREDICT}|{contract.Route.V2}/.*/infer"
+"""Regular expression over the `route` label of requests that ask the model."""
+
+
+def rate(metric: Metric, selector: str, window: str, by: str = "") -> str:
+    """Per-second rate of a counter over `window`, summed, or summed by one label."""
+    return f"sum{f' by ({by}) ' if by else ''}(rate({metric.name}{{{selector}}}[{window}]))"
+
+
+def quantile(metric: Metric, selector: str, window: str, q: float) -> str:
+    """The `q` quantile (0 to 1) of a histogram over `window`."""
+    buckets = f"sum by (le) (rate({metric.name}_bucket{{{selector}}}[{window}]))"
+    return f"histogram_quantile({q}, {buckets})"
+
+
+def mean(metric: Metric, selector: str, window: str) -> str:
+    """The mean of a histogram's observations over `window`."""
+    total = f"sum(rate({metric.name}_sum{{{selector}}}[{window}]))"
+    return f"{total} / sum(rate({metric.name}_count{{{selector}}}[{window}]))"
+
+
+def error_ratio(selector: str, window: str) -> str:
+    """Share of requests answered with a server error, 0 to 1. Refusals (429) are the client's to retry, not errors."""
+    errors = rate(contract.REQUESTS, f'{selector},code=~"5.."', window)
+    return f"({errors} or vector(0)) / {rate(contract.REQUESTS, selector, window)}"

@@ -1,0 +1,87 @@
+"""What makes one service seen: a ServiceMonitor, alerts and a dashboard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+from inference_app.contract import Route
+from infra.monitoring.alerts import rule_groups
+from infra.monitoring.dashboard import dashboard
+from infra.settings.monitoring import ObjectiveSettings
+
+# Grafana's sidecar loads every ConfigMap that carries it (kube-prometheus-stack, grafana.sidecar.dashboards.label).
+DASHBOARD_LABEL = {"grafana_dashboard": "1"}
+
+
+class MonitoredService(Protocol):
+    """A Service whose pods export the metrics of `inference_app.contract`."""
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of the Service and its pods, and of nothing else in the namespace."""
+        ...
+
+    @property
+    def port_name(self) -> str:
+        """Name of the port that answers with metrics."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceMonitoringArgs:
+    """`after` brings the namespace and the custom resources' definitions."""
+
+    objectives: ObjectiveSettings
+    service: MonitoredService
+    after: Sequence[pulumi.Resource]
+
+
+class ServiceMonitoring(pulumi.ComponentResource):
+    """Scrapes a model server's Service, warns when its objectives are broken, and draws it."""
+
+    def __init__(self, name: str, args: ServiceMonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:monitoring:ServiceMonitoring", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, depends_on=args.after)
+        service = args.service
+        selector = f'namespace="{service.namespace}"'
+        metadata: ObjectMetaArgsDict = {"name": "model-server", "namespace": service.namespace}
+        kubernetes.apiextensions.CustomResource(
+            name,
+            api_version="monitoring.coreos.com/v1",
+            kind="ServiceMonitor",
+            metadata=metadata,
+            spec=service_monitor_spec(service),
+            opts=child,
+        )
+        kubernetes.apiextensions.CustomResource(
+            name,
+            api_version="monitoring.coreos.com/v1",
+            kind="PrometheusRule",
+            metadata=metadata,
+            spec={"groups": rule_groups(args.objectives, selector)},
+            opts=child,
+        )
+        kubernetes.core.v1.ConfigMap(
+            f"{name}-dashboard",
+            metadata={"name": "model-server-dashboard", "namespace": service.namespace, "labels": DASHBOARD_LABEL},
+            data={"model-server.json": dashboard("Model server", selector)},
+            opts=child,
+        )
+        self.register_outputs({"namespace": service.namespace})
+
+
+def service_monitor_spec(service: MonitoredService) -> dict[str, Any]:
+    """Scrapes every pod behind the Service each 15 seconds."""
+    return {
+        "selector": {"matchLabels": dict(service.labels)},
+        "endpoints": [{"port": service.port_name, "path": Route.METRICS.value, "interval": "15s"}],
+    }

@@ -1,0 +1,173 @@
+"""The model server on one cluster: Deployment, Service, autoscaler and what protects them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import ServiceSpecArgsDict
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+from infra.clusters.cluster import Cluster
+from infra.serving import network_policy, pod
+from infra.serving.autoscaling import autoscaler_spec
+from infra.settings.serving import Exposure, ServingSettings
+from infra.settings.stack import ROLLOUT_SURGE
+
+APP = "model-server"
+LABELS = {"app.kubernetes.io/name": APP}
+"""What the Service, the policies and the monitoring select the server's pods by."""
+
+# A spot node's boot and the CUDA image's pull come before the first pod is ready.
+ROLLOUT_TIMEOUT = "25m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelServerArgs:
+    """`image` is a reference by digest; pods of `scrapers`' namespaces may read the metrics."""
+
+    settings: ServingSettings
+    cluster: Cluster
+    image: pulumi.Input[str]
+    scrapers: Sequence[str] = ()
+    after: Sequence[pulumi.Resource] = ()
+
+
+class ModelServer(pulumi.ComponentResource):
+    """Serves one model behind one URL."""
+
+    url: pulumi.Output[str]
+    labels = LABELS
+    port_name = pod.PORT_NAME
+
+    def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:serving:ModelServer", name, None, opts)
+        self._name, self._args = name, args
+        self.namespace = args.settings.namespace
+        namespace = kubernetes.core.v1.Namespace(
+            name, metadata=namespace_metadata(self.namespace), opts=pulumi.ResourceOptions(parent=self)
+        )
+        self._child = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        self._guard()
+        self._prerequisites = [namespace, *args.cluster.ready, *args.after]
+        deployment = self._deployment()
+        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+            name,
+            metadata=self._metadata(),
+            spec=autoscaler_spec(args.settings, APP),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+        # Beside the Deployment, not after it: a load balancer takes minutes, and so does a GPU node.
+        service = kubernetes.core.v1.Service(
+            name,
+            metadata=self._service_metadata(),
+            spec=self._service_spec(),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._prerequisites),
+        )
+        self.url = service_url(service, args.settings)
+        self.register_outputs({"url": self.url})
+
+    def _guard(self) -> None:
+        """Network policies and the disruption budget."""
+        settings = self._args.settings
+        kubernetes.networking.v1.NetworkPolicy(
+            f"{self._name}-default-deny",
+            metadata={"name": "default-deny", "namespace": self.namespace},
+            spec=network_policy.default_deny(),
+            opts=self._child,
+        )
+        networks = [self._args.cluster.network_cidr] if settings.exposure is Exposure.NETWORK else []
+        kubernetes.networking.v1.NetworkPolicy(
+            self._name,
+            metadata=self._metadata(),
+            spec=network_policy.server_policy(
+                LABELS, [self.namespace, *settings.client_namespaces, *self._args.scrapers], networks
+            ),
+            opts=self._child,
+        )
+        kubernetes.policy.v1.PodDisruptionBudget(
+            self._name,
+            metadata=self._metadata(),
+            spec={
+                "selector": {"match_labels": LABELS},
+                "max_unavailable": 1,
+                # A pod that is not ready protects nobody, and must not keep a node from being drained.
+                "unhealthy_pod_eviction_policy": "AlwaysAllow",
+            },
+            opts=self._child,
+        )
+
+    def _deployment(self) -> kubernetes.apps.v1.Deployment:
+        settings = self._args.settings
+        data = pod.environment(settings)
+        config = kubernetes.core.v1.ConfigMap(
+            self._name,
+            metadata=self._metadata(pod.config_name(APP, data)),
+            data=data,
+            immutable=True,
+            opts=self._child,
+        )
+        account = kubernetes.core.v1.ServiceAccount(
+            self._name, metadata=self._metadata(), automount_service_account_token=False, opts=self._child
+        )
+        spec = pod.pod_spec(
+            settings,
+            self._args.image,
+            config.metadata.name.apply(str),
+            account.metadata.name.apply(str),
+            LABELS,
+            self._args.cluster.spot_labels,
+        )
+        return kubernetes.apps.v1.Deployment(
+            self._name,
+            metadata=self._metadata(),
+            # No `replicas`: the autoscaler owns the number, and an `up` must not fight it.
+            spec={
+                "selector": {"match_labels": LABELS},
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rolling_update": {"max_surge": ROLLOUT_SURGE, "max_unavailable": 0},
+                },
+                "min_ready_seconds": 5,
+                "progress_deadline_seconds": 1500,
+                "revision_history_limit": 5,
+                "template": {"metadata": {"labels": LABELS}, "spec": spec},
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=self._prerequisites,
+                custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
+            ),
+        )
+
+    def _service_metadata(self) -> ObjectMetaArgsDict:
+        if self._args.settings.exposure is Exposure.CLUSTER:
+            return self._metadata()
+        return self._metadata() | {"annotations": dict(self._args.cluster.internal_load_balancer.annotations)}
+
+    def _service_spec(self) -> ServiceSpecArgsDict:
+        spec: ServiceSpecArgsDict = {
+            "selector": LABELS,
+            "ports": [{"name": pod.PORT_NAME, "port": 80, "target_port": pod.PORT_NAME}],
+        }
+        if self._args.settings.exposure is Exposure.CLUSTER:
+            return spec | {"type": "ClusterIP"}
+        balancer = self._args.cluster.internal_load_balancer
+        return spec | {"type": "LoadBalancer", "load_balancer_class": balancer.load_balancer_class}
+
+    def _metadata(self, object_name: str = APP) -> ObjectMetaArgsDict:
+        return {"name": object_name, "namespace": self.namespace, "labels": LABELS}
+
+
+def namespace_metadata(name: str) -> ObjectMetaArgsDict:
+    """A namespace that admits restricted pods only (https://kubernetes.io/docs/concepts/security/pod-security-standards/)."""
+    modes = ("enforce", "audit", "warn")
+    return {"name": name, "labels": {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}}
+
+
+def service_url(service: kubernetes.core.v1.Service, settings: ServingSettings) -> pulumi.Output[str]:
+    """Where clients find the server: the load balancer's host, or the Service's name inside the cluster."""
+    if settings.exposure is Exposure.CLUSTER:
+        return pulumi.Output.concat("http://", service.metadata.name, ".", settings.namespace, ".svc")
+    ingress = service.status.load_balancer.ingress[0]
+    return pulumi.Output.concat("http://", ingress.apply(lambda entry: entry.hostname or entry.ip))

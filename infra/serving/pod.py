@@ -1,0 +1,149 @@
+"""The model server's pod: what runs, where it may run, and what it may not do."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.core.v1 import (
+    AffinityArgsDict,
+    ContainerArgsDict,
+    PodSpecArgsDict,
+    ProbeArgsDict,
+    ResourceRequirementsArgsDict,
+    TolerationArgsDict,
+    TopologySpreadConstraintArgsDict,
+)
+
+from inference_app.contract import GRACE_SECONDS, PORT, USER_ID, Env, ExecutionProvider, Route
+from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL, NODE_TAINT
+from infra.settings.serving import ServingSettings
+
+PORT_NAME = "http"
+
+TERMINATION_GRACE_SECONDS = GRACE_SECONDS + 3
+"""The server ends within its own grace; the rest is for the kubelet. Together under the 30 s of an AKS spot notice."""
+
+LOAD_SECONDS = 300
+"""How long a model may take to load and warm up before its pod is restarted."""
+
+
+def environment(settings: ServingSettings) -> dict[str, str]:
+    """The server's settings as environment variables."""
+    provider = ExecutionProvider.CUDA if settings.gpus else ExecutionProvider.CPU
+    version = {Env.MODEL_VERSION.value: settings.model_version} if settings.model_version else {}
+    return version | {
+        Env.HOST.value: "0.0.0.0",  # noqa: S104 the pod's own network; NetworkPolicies decide who reaches it
+        Env.PORT.value: str(PORT),
+        Env.MODEL_NAME.value: settings.model,
+        Env.EXECUTION_PROVIDER.value: provider.value,
+        Env.MAX_BATCH_SIZE.value: str(settings.batching.max_size),
+        Env.MAX_BATCH_DELAY_MS.value: str(settings.batching.max_delay_ms),
+        Env.MAX_QUEUE_SIZE.value: str(settings.batching.max_queue),
+    }
+
+
+def config_name(prefix: str, data: Mapping[str, str]) -> str:
+    """A name that changes with the content, so that a changed setting rolls the pods and an old one can roll back."""
+    digest = hashlib.sha256("\n".join(f"{key}={data[key]}" for key in sorted(data)).encode())
+    return f"{prefix}-{digest.hexdigest()[:10]}"
+
+
+def pod_spec(
+    settings: ServingSettings,
+    image: pulumi.Input[str],
+    config_map: pulumi.Input[str],
+    service_account: pulumi.Input[str],
+    labels: Mapping[str, str],
+    spot_labels: Sequence[tuple[str, str]],
+) -> PodSpecArgsDict:
+    """A pod that the Pod Security level `restricted` admits and that, with GPUs, runs on GPU nodes only, spot first."""
+    spec: PodSpecArgsDict = {
+        "service_account_name": service_account,
+        "automount_service_account_token": False,
+        "enable_service_links": False,
+        "termination_grace_period_seconds": TERMINATION_GRACE_SECONDS,
+        "security_context": {
+            "run_as_non_root": True,
+            "run_as_user": USER_ID,
+            "run_as_group": USER_ID,
+            "fs_group": USER_ID,
+            "seccomp_profile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container(settings, image, config_map)],
+        "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "1Gi"}}],
+        "topology_spread_constraints": spread(labels),
+    }
+    if settings.gpus:
+        spec["node_selector"] = dict([NODE_LABEL])
+        spec["tolerations"] = [gpu_toleration()]
+        spec["affinity"] = prefer_spot(spot_labels)
+    return spec
+
+
+def container(settings: ServingSettings, image: pulumi.Input[str], config_map: pulumi.Input[str]) -> ContainerArgsDict:
+    """The server itself: no privileges, nothing to write to but /tmp."""
+    return {
+        "name": "model-server",
+        "image": image,
+        "ports": [{"name": PORT_NAME, "container_port": PORT}],
+        "env_from": [{"config_map_ref": {"name": config_map}}],
+        "resources": resources(settings),
+        # Until the model has answered its golden input nothing else is asked; then `live` restarts and `ready` routes.
+        "startup_probe": probe(Route.READY, period=5, failures=LOAD_SECONDS // 5),
+        "liveness_probe": probe(Route.HEALTH, period=10, failures=3),
+        "readiness_probe": probe(Route.READY, period=5, failures=2),
+        "volume_mounts": [{"name": "tmp", "mount_path": "/tmp"}],  # noqa: S108 an emptyDir of the pod's own
+        "security_context": {
+            "allow_privilege_escalation": False,
+            "read_only_root_filesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def resources(settings: ServingSettings) -> ResourceRequirementsArgsDict:
+    """Memory and GPUs are limits; CPU is not, since throttling would cost tail latency."""
+    limits = {"memory": settings.resources.memory}
+    if settings.gpus:
+        limits[GPU_RESOURCE] = str(settings.gpus)
+    return {"requests": {"cpu": settings.resources.cpu, **limits}, "limits": limits}
+
+
+def probe(route: Route, *, period: int, failures: int) -> ProbeArgsDict:
+    """An HTTP probe every `period` seconds that gives up after `failures` in a row."""
+    return {
+        "http_get": {"path": route.value, "port": PORT_NAME},
+        "period_seconds": period,
+        "timeout_seconds": 2,
+        "failure_threshold": failures,
+    }
+
+
+def gpu_toleration() -> TolerationArgsDict:
+    """Lets a pod onto GPU nodes."""
+    key, value, effect = NODE_TAINT
+    return {"key": key, "operator": "Equal", "value": value, "effect": effect}
+
+
+def prefer_spot(spot_labels: Sequence[tuple[str, str]]) -> AffinityArgsDict:
+    """Spot nodes first, whoever started them; any other GPU node when there is none."""
+    preferences: list[Any] = [
+        {"weight": 100, "preference": {"match_expressions": [{"key": key, "operator": "In", "values": [value]}]}}
+        for key, value in spot_labels
+    ]
+    return {"node_affinity": {"preferred_during_scheduling_ignored_during_execution": preferences}}
+
+
+def spread(labels: Mapping[str, str]) -> list[TopologySpreadConstraintArgsDict]:
+    """Over zones and nodes as evenly as there is room; a rollout's new pods are counted by themselves."""
+    return [
+        {
+            "max_skew": 1,
+            "topology_key": key,
+            "when_unsatisfiable": "ScheduleAnyway",
+            "label_selector": {"match_labels": labels},
+            "match_label_keys": ["pod-template-hash"],
+        }
+        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    ]
