@@ -1,0 +1,7 @@
+"""Trains the model that the repository ships: a small convolutional network on scikit-learn's handwritten digits."""
+
+import os
+
+# Read when keras and tensorflow are first imported. Level 3 hides an error that TensorFlow 2.21 logs of sound input.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
