@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from infra.clusters.gpu import AWS_INSTANCE_TYPES
-from infra.settings.model import DnsLabel, Settings
+from infra.settings.model import DnsLabel, Settings, unit
 
 
 class Capacity(StrEnum):
@@ -45,7 +45,7 @@ class NetworkSettings(Settings):
     """Address range of the VPC, /16 to /20; must not overlap networks that it will be peered with."""
     zones: Annotated[tuple[str, ...], Field(min_length=2, max_length=3)]
     """Availability zones, two or three, each with a public and a private subnet; named, so no subnet ever moves."""
-    nat_gateways: Annotated[int, Field(ge=1, le=3)] = 1
+    nat_gateways: Annotated[int, Field(ge=1, le=3), unit("gateways")] = 1
     """NAT gateways: 1 is cheapest, one per zone survives the loss of a zone."""
 
     @field_validator("zones")
@@ -69,9 +69,9 @@ class SystemPoolSettings(Settings):
 
     instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("m7i.large",)
     """EC2 instance types, x86-64."""
-    nodes: Annotated[int, Field(ge=2)] = 2
+    nodes: Annotated[int, Field(ge=2), unit("nodes")] = 2
     """Number of nodes; two at least, so that controllers survive the loss of one."""
-    disk_gib: Annotated[int, Field(ge=20)] = 50
+    disk_gib: Annotated[int, Field(ge=20), unit("GiB")] = 50
     """Root volume per node, GiB."""
 
 
@@ -90,11 +90,11 @@ class GpuPoolSettings(Settings):
     """`spot` or `on-demand`; spot pools are filled first."""
     instance_types: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_gpu_instance_types)]
     """EC2 GPU instance types; several make spot capacity easier to get."""
-    min: Annotated[int, Field(ge=0)] = 0
+    min: Annotated[int, Field(ge=0), unit("nodes")] = 0
     """Nodes that are always there."""
-    max: Annotated[int, Field(ge=1)]
+    max: Annotated[int, Field(ge=1), unit("nodes")]
     """Most nodes, the always-there ones included."""
-    disk_gib: Annotated[int, Field(ge=60)] = 100
+    disk_gib: Annotated[int, Field(ge=60), unit("GiB")] = 100
     """Root volume per node, GiB; the CUDA image alone takes about 10."""
 
     @model_validator(mode="after")
@@ -127,11 +127,11 @@ class EksSettings(Settings):
     """Nodes for controllers and monitoring."""
     gpu_pools: Annotated[dict[DnsLabel, GpuPoolSettings], Field(min_length=1)]
     """GPU pools by name."""
-    gpu_time_slices: Annotated[int, Field(ge=1, le=16)] = 1
+    gpu_time_slices: Annotated[int, Field(ge=1, le=16), unit("pods per GPU")] = 1
     """Pods that share one GPU in turns; 1 means no sharing. Time-slicing isolates neither memory nor faults."""
     ami_release: Annotated[str, Field(pattern=r"^(latest|v[0-9]{8})$")] = "latest"
     """Amazon Linux 2023 release of Karpenter's nodes, as `v20260801`; `latest` replaces them whenever AWS releases."""
-    log_retention_days: Annotated[int, Field(ge=1)] = 30
+    log_retention_days: Annotated[int, Field(ge=1), unit("days")] = 30
     """Days that control plane logs are kept; one of the periods that CloudWatch offers."""
     deletion_protection: bool = False
     """Refuse to delete the cluster until this is set to false and applied."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from infra.settings.model import Settings
+from infra.settings.model import Settings, unit
 
 
 class Variant(StrEnum):
@@ -24,7 +24,7 @@ class ImageSettings(Settings):
     """Base image of the build; pin it by digest (`name@sha256:...`) or name a mirror where policy asks for it."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     """Digest of an image that is already in the stack's registry; with it `up` builds nothing."""
-    keep: Annotated[int, Field(ge=2)] = 20
+    keep: Annotated[int, Field(ge=2), unit("images")] = 20
     """Tagged images that the registry keeps; older ones expire."""
     delete_images: bool = True
     """Whether `destroy` deletes the registry with its images; false refuses while it holds any."""

@@ -1,6 +1,6 @@
 """What every settings model shares: frozen, strict, camelCase in YAML, unknown keys refused."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import pulumi
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +22,11 @@ class Settings(BaseModel):
 
 class SettingsError(pulumi.RunError):
     """A stack file is wrong: one line a mistake (file, key, rule, value), which Pulumi prints without a traceback."""
+
+
+def unit(name: str) -> Any:
+    """Names the unit that a number is in, for the settings reference."""
+    return Field(json_schema_extra={"unit": name})
 
 
 # A Kubernetes object name (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names).

@@ -4,22 +4,22 @@ from typing import Annotated
 
 from pydantic import Field
 
-from infra.settings.model import ByteQuantity, Settings
+from infra.settings.model import ByteQuantity, Settings, unit
 
 
 class ObjectiveSettings(Settings):
     """What the service promises; the alerts fire when it is broken."""
 
-    p95_latency_ms: Annotated[float, Field(gt=0, le=5000)] = 250
+    p95_latency_ms: Annotated[float, Field(gt=0, le=5000), unit("milliseconds")] = 250
     """95th percentile of request duration, milliseconds."""
-    error_percent: Annotated[float, Field(gt=0, lt=100)] = 1
+    error_percent: Annotated[float, Field(gt=0, lt=100), unit("percent")] = 1
     """Requests answered with a server error, percent."""
 
 
 class MonitoringSettings(Settings):
     """Prometheus, Alertmanager and Grafana in the cluster."""
 
-    retention_days: Annotated[int, Field(ge=1)] = 7
+    retention_days: Annotated[int, Field(ge=1), unit("days")] = 7
     """Days that Prometheus keeps its series."""
     storage: ByteQuantity = "20Gi"
     """Size of Prometheus's volume."""

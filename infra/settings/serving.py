@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings
+from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
 
 
 class Exposure(StrEnum):
@@ -18,9 +18,9 @@ class Exposure(StrEnum):
 class ReplicaSettings(Settings):
     """How many copies of the server run; the autoscaler moves between the bounds."""
 
-    min: Annotated[int, Field(ge=1)] = 1
+    min: Annotated[int, Field(ge=1), unit("replicas")] = 1
     """Fewest replicas."""
-    max: Annotated[int, Field(ge=1)] = 2
+    max: Annotated[int, Field(ge=1), unit("replicas")] = 2
     """Most replicas; with the one extra that a rollout needs they must fit the GPU pools."""
 
     @model_validator(mode="after")
@@ -34,7 +34,7 @@ class ResourceSettings(Settings):
     """What one replica may use."""
 
     cpu: CpuQuantity = "2"
-    """CPU cores requested, in quotes: `"2"` or `500m`. There is no CPU limit: throttling would cost tail latency."""
+    """CPU requested: cores in quotes, `"2"`, or millicores, `500m`. No limit is set: throttling costs tail latency."""
     memory: ByteQuantity = "4Gi"
     """Memory requested and at most used, for example `4Gi`."""
 
@@ -42,20 +42,20 @@ class ResourceSettings(Settings):
 class BatchingSettings(Settings):
     """How requests are grouped into model calls."""
 
-    max_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    max_size: Annotated[int, Field(ge=1, le=1024), unit("examples")] = 32
     """Most examples in one model call."""
-    max_delay_ms: Annotated[float, Field(ge=0, le=1000)] = 0
+    max_delay_ms: Annotated[float, Field(ge=0, le=1000), unit("milliseconds")] = 0
     """Milliseconds that a free model waits for company; 0 never waits."""
-    max_queue: Annotated[int, Field(ge=1)] = 256
+    max_queue: Annotated[int, Field(ge=1), unit("examples")] = 256
     """Examples that may wait; past it clients get 429 with Retry-After."""
 
 
 class AutoscalingSettings(Settings):
     """When replicas are added."""
 
-    cpu_utilisation: Annotated[int, Field(ge=10, le=95)] = 70
+    cpu_utilisation: Annotated[int, Field(ge=10, le=95), unit("percent")] = 70
     """Average CPU use over requests, percent, that the autoscaler aims at."""
-    scale_down_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    scale_down_seconds: Annotated[int, Field(ge=0, le=3600), unit("seconds")] = 300
     """Seconds of lower load before replicas go."""
 
 
@@ -68,7 +68,7 @@ class ServingSettings(Settings):
     """Version to serve, in quotes; absent means the repository's active one."""
     namespace: DnsLabel = "serving"
     """Kubernetes namespace that the stack creates for it."""
-    gpus: Annotated[int, Field(ge=0, le=8)] = 1
+    gpus: Annotated[int, Field(ge=0, le=8), unit("GPUs")] = 1
     """GPUs (or slices, where GPUs are shared) per replica; 0 runs on CPU."""
     replicas: ReplicaSettings = ReplicaSettings()
     """Bounds of the replica count."""

@@ -1,0 +1,69 @@
+# `make help` lists what there is. Everything runs from .venv, which the first target that needs it makes.
+PYTHON ?= python3
+STACK ?= dev
+UV_VERSION := $(shell sed -n 's/.*"uv==\([0-9.]*\)".*/\1/p' pyproject.toml)
+LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.txt
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check preview up destroy serve train docs lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+demo: .venv/installed ## preview dev and prod offline, then serve the shipped model and ask it
+	.venv/bin/python -m infra.preview --stack dev
+	.venv/bin/python -m infra.preview --stack prod
+	.venv/bin/python -m inference_app.demo
+
+test: .venv/installed ## lint, types, and every test that needs Python packages only
+	.venv/bin/python -m tests quick
+
+test-all: .venv/installed ## `test`, the demo, and training from scratch
+	.venv/bin/python -m tests all
+
+check: .venv/installed ## the fast part of `test`, under a minute
+	.venv/bin/python -m tests check
+
+preview: .venv/installed ## what `up` would change: STACK=dev, with the real CLI and your credentials
+	.venv/bin/python -m infra.pulumi_cli preview --stack $(STACK)
+
+up: .venv/installed ## make the stack real: STACK=dev
+	.venv/bin/python -m infra.pulumi_cli up --stack $(STACK)
+
+destroy: .venv/installed ## take the stack away again: STACK=dev
+	.venv/bin/python -m infra.pulumi_cli destroy --stack $(STACK)
+
+serve: .venv/installed ## the model server on this machine, http://127.0.0.1:8080/docs
+	.venv/bin/python -m inference_app
+
+train: .venv-training/installed ## train the shipped model again
+	.venv-training/bin/python -m inference_app.training
+
+docs: .venv/installed ## write the generated pages of docs/
+	.venv/bin/python -m docs.generate
+
+lock: .venv/installed ## resolve pyproject.toml's dependencies into the requirements files
+	$(LOCK) --group program -o requirements.txt
+	$(LOCK) --group cpu -o inference_app/requirements-cpu.txt -c requirements.txt
+	$(LOCK) --group cuda -o inference_app/requirements-cuda.txt -c inference_app/requirements-cpu.txt
+	$(LOCK) --group dev -o requirements-dev.txt -c requirements.txt -c inference_app/requirements-cpu.txt
+	$(LOCK) --group training -o inference_app/training/requirements.txt
+
+clean: ## remove environments and build products
+	rm -rf .venv .venv-training build
+
+.venv/installed: $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "Python 3.11 to 3.13 is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another with make PYTHON=python3.12" >&2; exit 2; }
+	@echo "Installing the pinned packages into .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv/bin/uv pip sync --python .venv/bin/python $(LOCKS)
+	@touch $@
+
+.venv-training/installed: inference_app/training/requirements.txt | .venv/installed
+	@echo "Installing the pinned training packages into .venv-training"
+	@$(PYTHON) -m venv .venv-training
+	@.venv/bin/uv pip sync --python .venv-training/bin/python $<
+	@touch $@

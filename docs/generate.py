@@ -1,0 +1,125 @@
+"""`python -m docs.generate`: write the pages of docs/ that come from code."""
+
+import json
+from collections.abc import Iterator
+from enum import Enum
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from inference_app.settings import Settings as ServerSettings
+from infra.settings.messages import model_in
+from infra.settings.stack import StackSettings
+
+SETTINGS_PAGE = Path(__file__).with_name("settings.md")
+
+_HEAD = """# Settings
+
+Generated from the settings models by `make docs`; edit those.
+
+## Stack files
+
+`Pulumi.<stack>.yaml` holds one block for each component, as `inference-platform:<block>`. A block that is absent
+creates nothing. A key that is not listed here is refused.
+
+| Key | Type | Unit | Default | Meaning |
+|---|---|---|---|---|
+"""
+_SERVER_HEAD = """
+## Server
+
+Environment variables of `python -m inference_app`; in a cluster the program sets them from the `serving` block.
+
+| Variable | Type | Unit | Default | Meaning |
+|---|---|---|---|---|
+"""
+
+
+def settings_page() -> str:
+    """The settings reference as Markdown."""
+    stack = "".join(map(_row, _stack_fields(StackSettings, "")))
+    server = "".join(_row((name.upper(), field)) for name, field in ServerSettings.model_fields.items())
+    return _HEAD + stack + _SERVER_HEAD + server
+
+
+def _stack_fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for field in model.model_fields.values():
+        key = f"{prefix}{field.alias}"
+        yield key, field
+        child = model_in(field.annotation)
+        if child:
+            named = "dict[" in str(field.annotation)
+            yield from _stack_fields(child, f"{key}.<name>." if named else f"{key}.")
+
+
+def _row(entry: tuple[str, FieldInfo]) -> str:
+    key, field = entry
+    cells = [
+        f"`{key}`",
+        _type(field.annotation) + _limits(field),
+        _unit(field),
+        _default(field),
+        field.description or "",
+    ]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+_PLAIN = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    IPv4Network: "IPv4 range",
+    type(None): "absent",
+}
+
+
+def _type(annotation: Any) -> str:
+    """An annotation in a reader's words."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin is Literal:
+        return "one of " + ", ".join(f"`{value}`" for value in arguments)
+    if origin is tuple:
+        return f"list of {_type(arguments[0])}"
+    if origin is dict:
+        return "blocks by name" if model_in(arguments[1]) else f"{_type(arguments[1])} by name"
+    if arguments:
+        return " or ".join(_type(argument) for argument in arguments if argument is not type(None))
+    if issubclass(annotation, Enum):
+        return "one of " + ", ".join(f"`{member.value}`" for member in annotation)
+    return "block" if issubclass(annotation, BaseModel) else _PLAIN[annotation]
+
+
+def _limits(field: FieldInfo) -> str:
+    """The bounds of a number, as in ` from 1 to 16`."""
+    signs = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
+    bounds = [
+        (sign, getattr(item, name)) for item in field.metadata for name, sign in signs.items() if hasattr(item, name)
+    ]
+    return "".join(f" {sign} {bound:g}" for sign, bound in bounds)
+
+
+def _unit(field: FieldInfo) -> str:
+    extra = cast("dict[str, str] | None", field.json_schema_extra) or {}
+    return extra.get("unit", "")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or isinstance(value, BaseModel):
+        return "absent" if value is None else ""
+    if isinstance(value, Path):
+        return "the shipped models"
+    return f"`{json.dumps(value, default=str)}`"
+
+
+if __name__ == "__main__":
+    SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")

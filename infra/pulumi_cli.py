@@ -1,0 +1,53 @@
+"""`python -m infra.pulumi_cli up|preview|destroy --stack dev`: the real Pulumi CLI, found or installed."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pulumi.automation import PulumiCommand
+
+ROOT = Path(__file__).parents[1]
+
+# `--run-program`: without it `destroy` skips delete hooks and reads no settings.
+ARGUMENTS = {"preview": ["--diff"], "up": [], "destroy": ["--run-program"]}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the CLI on one stack; return its exit code, or 2 when it or its stack file cannot be had."""
+    parser = argparse.ArgumentParser(prog="python -m infra.pulumi_cli", description=__doc__)
+    parser.add_argument("operation", choices=ARGUMENTS)
+    parser.add_argument("--stack", required=True)
+    options, more = parser.parse_known_args(arguments)
+    if not (ROOT / f"Pulumi.{options.stack}.yaml").exists():
+        return _refuse(f"there is no Pulumi.{options.stack}.yaml; copy Pulumi.dev.yaml and change its values")
+    if not shutil.which("aws"):
+        return _refuse("the AWS CLI is not on PATH; the cluster's kubeconfig asks it for tokens")
+    try:
+        pulumi = _executable()
+    except Exception as error:  # noqa: BLE001 the installer raises whatever its shell script meets
+        return _refuse(
+            f"there is no pulumi on PATH and it could not be installed ({error}); see https://www.pulumi.com/docs/install"
+        )
+    select = [pulumi, "stack", "select", "--create", options.stack]
+    run = [pulumi, options.operation, "--stack", options.stack, *ARGUMENTS[options.operation], *more]
+    return subprocess.call(select, cwd=ROOT) or subprocess.call(run, cwd=ROOT)
+
+
+def _executable() -> str:
+    """Path of the CLI: the one on PATH, else the SDK's own version under ~/.pulumi."""
+    found = shutil.which("pulumi")
+    if found:
+        return found
+    print("Installing the Pulumi CLI", file=sys.stderr, flush=True)
+    return PulumiCommand.install().command
+
+
+def _refuse(reason: str) -> int:
+    print(f"error: {reason}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

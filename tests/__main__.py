@@ -1,0 +1,69 @@
+"""`python -m tests check|quick|all`: run a tier part by part, then say how long each took and what was skipped."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).parents[1]
+REPORT = ROOT / "build" / "tests.xml"
+PYTEST = f"-m pytest --quiet --junitxml={REPORT}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One command of a tier; `make` targets and arguments of this Python alike."""
+
+    name: str
+    command: str
+
+
+LINT = Part("lint", "-m ruff check --quiet .")
+FORMAT = Part("format", "-m ruff format --check --quiet .")
+TYPES = Part("types", "-m pyright --warnings")
+TIERS = {
+    "check": [LINT, FORMAT, TYPES, Part("fast tests", f"{PYTEST} -m 'not slow'")],
+    "quick": [LINT, FORMAT, TYPES, Part("tests", PYTEST)],
+}
+TIERS["all"] = [*TIERS["quick"], Part("demo", "make demo"), Part("training", "make train-check")]
+
+
+def main(tier: str) -> int:
+    """Run every part, also after one failed; return 1 if any did."""
+    REPORT.unlink(missing_ok=True)
+    results = [(part, *timed(part)) for part in TIERS[tier]]
+    print("\nPart         seconds  result")
+    for part, seconds, passed in results:
+        print(f"{part.name:12} {seconds:7.1f}  {'passed' if passed else 'FAILED'}")
+    for reason, count in sorted(skipped().items()):
+        print(f"skipped {count}: {reason}")
+    return 0 if all(passed for _, _, passed in results) else 1
+
+
+def timed(part: Part) -> tuple[float, bool]:
+    """Seconds that a part took, and whether it passed."""
+    print(f"\n== {part.name}", flush=True)
+    started = time.perf_counter()
+    command = part.command if part.command.startswith("make ") else f"{sys.executable} {part.command}"
+    done = subprocess.run(command, shell=True, cwd=ROOT, env=os.environ, check=False)
+    return time.perf_counter() - started, done.returncode == 0
+
+
+def skipped() -> dict[str, int]:
+    """Reasons of skipped tests in pytest's report, with how often each was given."""
+    if not REPORT.exists():
+        return {}
+    counts: dict[str, int] = {}
+    for node in ElementTree.parse(REPORT).iter("skipped"):
+        reason = node.get("message", "no reason given")
+        counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in TIERS:
+        sys.exit(f"usage: python -m tests {'|'.join(TIERS)}")
+    sys.exit(main(sys.argv[1]))
