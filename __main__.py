@@ -39,7 +39,9 @@ for cluster in clusters:
     gpus = GpuOperator(f"{name}-gpu-operator", gpus_args, on_cluster)
     prometheus: Prometheus | None = None
     if settings.monitoring:
-        prometheus_args = PrometheusArgs(settings=settings.monitoring, cluster=cluster, chart_mirror=mirror)
+        prometheus_args = PrometheusArgs(
+            settings=settings.monitoring, storage_class=cluster.storage_class, chart_mirror=mirror
+        )
         prometheus = Prometheus(f"{name}-prometheus", prometheus_args, on_cluster)
         pulumi.export(f"{name}-grafana", prometheus.grafana)
     if settings.serving and image:
@@ -50,6 +52,6 @@ for cluster in clusters:
         pulumi.export(f"{name}-url", server.url)
         if settings.monitoring and prometheus:
             seen_args = ServiceMonitoringArgs(
-                objectives=settings.monitoring.objectives, service=server, after=[prometheus, server]
+                objectives=settings.monitoring.objectives, service=server, namespace=MONITORING, after=[prometheus]
             )
             ServiceMonitoring(f"{name}-model-server-monitoring", seen_args, on_cluster)

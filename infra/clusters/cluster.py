@@ -31,7 +31,7 @@ class Cluster(Protocol):
 
     @property
     def ready(self) -> Sequence[pulumi.Resource]:
-        """What a workload waits for: load balancers, volumes and nodes can be had after these."""
+        """What a workload waits for, and outlives nothing of: GPU nodes and load balancers can be had after these."""
         ...
 
     @property

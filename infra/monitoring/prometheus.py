@@ -8,7 +8,6 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.clusters.cluster import Cluster
 from infra.settings.monitoring import MonitoringSettings
 from infra.versions import release
 
@@ -18,10 +17,10 @@ GRAFANA, GRAFANA_LOGIN = "grafana", "grafana-login"
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
-    """The cluster lends its storage class."""
+    """`storage_class` is where Prometheus keeps its series."""
 
     settings: MonitoringSettings
-    cluster: Cluster
+    storage_class: str
     chart_mirror: str | None = None
 
 
@@ -50,9 +49,9 @@ class Prometheus(pulumi.ComponentResource):
             name,
             "kube-prometheus-stack",
             namespace=NAMESPACE,
-            values=values(args.settings, args.cluster.storage_class),
+            values=values(args.settings, args.storage_class),
             mirror=args.chart_mirror,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[login, *args.cluster.ready]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[login]),
         )
         self.grafana = {
             "open": f"kubectl -n {NAMESPACE} port-forward svc/{GRAFANA} 3000:80, then http://localhost:3000",
@@ -91,7 +90,7 @@ def values(settings: MonitoringSettings, storage_class: str) -> dict[str, Any]:
                 "userKey": "admin-user",
                 "passwordKey": "admin-password",
             },
-            "sidecar": {"dashboards": {"enabled": True, "searchNamespace": "ALL"}},
+            "sidecar": {"dashboards": {"enabled": True}},
         },
         # A managed control plane shows these to nobody: their alerts would fire for ever.
         "kubeControllerManager": {"enabled": False},

@@ -38,10 +38,11 @@ class MonitoredService(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceMonitoringArgs:
-    """`after` brings the namespace and the custom resources' definitions."""
+    """Monitors, rules and dashboards lie in Prometheus's `namespace`; `after` brings it and their definitions."""
 
     objectives: ObjectiveSettings
     service: MonitoredService
+    namespace: str
     after: Sequence[pulumi.Resource]
 
 
@@ -53,7 +54,7 @@ class ServiceMonitoring(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self, depends_on=args.after)
         service = args.service
         selector = f'namespace="{service.namespace}"'
-        metadata: ObjectMetaArgsDict = {"name": "model-server", "namespace": service.namespace}
+        metadata: ObjectMetaArgsDict = {"name": f"{service.namespace}-model-server", "namespace": args.namespace}
         kubernetes.apiextensions.CustomResource(
             name,
             api_version="monitoring.coreos.com/v1",
@@ -72,7 +73,7 @@ class ServiceMonitoring(pulumi.ComponentResource):
         )
         kubernetes.core.v1.ConfigMap(
             f"{name}-dashboard",
-            metadata={"name": "model-server-dashboard", "namespace": service.namespace, "labels": DASHBOARD_LABEL},
+            metadata=metadata | {"labels": DASHBOARD_LABEL},
             data={"model-server.json": dashboard("Model server", selector)},
             opts=child,
         )
@@ -82,6 +83,7 @@ class ServiceMonitoring(pulumi.ComponentResource):
 def service_monitor_spec(service: MonitoredService) -> dict[str, Any]:
     """Scrapes every pod behind the Service each 15 seconds."""
     return {
+        "namespaceSelector": {"matchNames": [service.namespace]},
         "selector": {"matchLabels": dict(service.labels)},
         "endpoints": [{"port": service.port_name, "path": Route.METRICS.value, "interval": "15s"}],
     }

@@ -38,7 +38,7 @@ def environment(settings: ServingSettings) -> dict[str, str]:
         Env.MODEL_NAME.value: settings.model,
         Env.EXECUTION_PROVIDER.value: provider.value,
         Env.MAX_BATCH_SIZE.value: str(settings.batching.max_size),
-        Env.MAX_BATCH_DELAY_MS.value: str(settings.batching.max_delay_ms),
+        Env.MAX_BATCH_DELAY_MS.value: f"{settings.batching.max_delay_ms:g}",
         Env.MAX_QUEUE_SIZE.value: str(settings.batching.max_queue),
     }
 

@@ -61,16 +61,13 @@ class EksCluster(pulumi.ComponentResource):
         self.gpu_time_slices = args.eks.gpu_time_slices
         child = pulumi.ResourceOptions(parent=self)
         network = Network(name, NetworkArgs(settings=args.eks.network, cluster_name=args.name), child)
-        plane = ControlPlane(
-            name,
-            ControlPlaneArgs(
-                settings=args.eks,
-                cluster_name=args.name,
-                partition=args.aws.partition,
-                subnet_ids=network.private_subnet_ids,
-            ),
-            child,
+        plane_args = ControlPlaneArgs(
+            settings=args.eks,
+            cluster_name=args.name,
+            partition=args.aws.partition,
+            subnet_ids=network.private_subnet_ids,
         )
+        plane = ControlPlane(name, plane_args, child)
         context = EksContext(
             aws=args.aws,
             eks=args.eks,
@@ -79,36 +76,48 @@ class EksCluster(pulumi.ComponentResource):
             tags=args.tags,
             chart_mirror=args.chart_mirror,
         )
-        nodes = self._nodes(context, network)
-        addons = Addons(f"{name}-cluster", context, CLUSTER_ADDONS, after=nodes, opts=child)
+        system, gpu_groups = self._node_groups(context, network)
+        addons = Addons(f"{name}-cluster", context, CLUSTER_ADDONS, after=[system], opts=child)
         self.kubeconfig = kubeconfig(context, plane.cluster.endpoint, plane.cluster.certificate_authority.data)
         self.provider = kubernetes.Provider(
             name,
             kubeconfig=self.kubeconfig,
             # A kubeconfig that is not known yet would otherwise mean a new cluster, and every object on it replaced.
             cluster_identifier=plane.cluster.arn,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*plane.access, *nodes, addons]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*plane.access, system, addons]),
         )
-        self.ready = self._controllers(context, network)
+        self.ready = [*gpu_groups, *self._controllers(context, network)]
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
-    def _nodes(self, context: EksContext, network: Network) -> list[NodeGroup]:
-        """The system group, and a group for each GPU pool."""
+    def _node_groups(self, context: EksContext, network: Network) -> tuple[NodeGroup, list[NodeGroup]]:
+        """The system group, and a group for every GPU pool."""
         child = pulumi.ResourceOptions(parent=self)
         placement = Placement(
             context=context,
             subnet_ids=network.private_subnet_ids,
             role=self._node_role("nodes", context),
-            after=[Addons(f"{self.name}-node", context, NODE_ADDONS, opts=child)],
+            # The whole network: a node that starts before its route out cannot pull an image, and one that ends after
+            # it cannot clean up.
+            after=[network, Addons(f"{self.name}-node", context, NODE_ADDONS, opts=child)],
         )
-        system = NodeGroup(f"{self.name}-system", system_group(placement), child)
-        for name, pool in context.eks.gpu_pools.items():
+        gpu_groups = [
             NodeGroup(f"{self.name}-{name}", gpu_group(placement, name, pool), child)
-        return [system]
+            for name, pool in context.eks.gpu_pools.items()
+        ]
+        return NodeGroup(f"{self.name}-system", system_group(placement), child), gpu_groups
 
     def _controllers(self, context: EksContext, network: Network) -> list[pulumi.Resource]:
-        """What makes load balancers, volumes and GPU nodes on demand."""
+        """What makes volumes, and what makes load balancers and GPU nodes for workloads that wait for it."""
         child = pulumi.ResourceOptions(parent=self, providers=[self.provider])
+        kubernetes.storage.v1.StorageClass(
+            f"{self.name}-{self.storage_class}",
+            metadata={"name": self.storage_class},
+            provisioner="ebs.csi.aws.com",
+            parameters={"type": "gp3", "encrypted": "true"},
+            volume_binding_mode="WaitForFirstConsumer",
+            allow_volume_expansion=True,
+            opts=child,
+        )
         return [
             LoadBalancerController(
                 f"{self.name}-load-balancer-controller",
@@ -119,15 +128,6 @@ class EksCluster(pulumi.ComponentResource):
                 f"{self.name}-karpenter",
                 KarpenterArgs(context=context, node_role=self._node_role("karpenter-nodes", context)),
                 child,
-            ),
-            kubernetes.storage.v1.StorageClass(
-                f"{self.name}-{self.storage_class}",
-                metadata={"name": self.storage_class},
-                provisioner="ebs.csi.aws.com",
-                parameters={"type": "gp3", "encrypted": "true"},
-                volume_binding_mode="WaitForFirstConsumer",
-                allow_volume_expansion=True,
-                opts=child,
             ),
         ]
 
