@@ -6,7 +6,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check preview up destroy serve train docs lock clean
+.PHONY: help demo test test-all check preview up destroy serve train train-check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -39,6 +39,10 @@ serve: .venv/installed ## the model server on this machine, http://127.0.0.1:808
 
 train: .venv-training/installed ## train the shipped model again
 	.venv-training/bin/python -m inference_app.training
+
+train-check: .venv-training/installed .venv/installed ## train into build/ and ask the result its samples
+	.venv-training/bin/python -m inference_app.training --repository build/trained
+	MODEL_REPOSITORY=build/trained .venv/bin/python -m inference_app.demo
 
 docs: .venv/installed ## write the generated pages of docs/
 	.venv/bin/python -m docs.generate

@@ -1,0 +1,83 @@
+"""`python -m infra.preview --stack dev`: preview a stack with no account and no network."""
+
+import argparse
+import contextlib
+import json
+import os
+import runpy
+import sys
+import time
+from pathlib import Path
+
+import pulumi
+
+from infra.preview import manifests
+from infra.preview.checks import check_plan
+from infra.preview.errors import PreviewError
+from infra.preview.report import plain_plan, report
+from infra.preview.runner import run
+from infra.preview.stack_file import load, split_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Preview one stack; return 0, 1 when a check fails, 2 when the user's input is wrong (a line for each mistake)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return preview(options, root)
+    except (PreviewError, pulumi.RunError) as error:
+        print(str(error), file=sys.stderr)
+        return 2
+
+
+def preview(options: argparse.Namespace, root: Path) -> int:
+    """Run the program in `root`, write the plan and the manifests, print the report."""
+    started = time.perf_counter()
+    settings, outputs = split_settings(options.set)
+    stack = load(root, options.stack, settings)
+    with contextlib.redirect_stdout(sys.stderr):  # what the program prints is not the plan
+        plan = run(
+            lambda: _run_file(root / "__main__.py"),
+            stack.config,
+            stack.name,
+            project=stack.project,
+            secrets=stack.secrets,
+            outputs=outputs,
+        )
+    checked, files = check_plan(plan), manifests.manifests(plan)
+    document = json.dumps(plain_plan(plan), indent=2, ensure_ascii=False) + "\n"
+    folder: Path = options.out or root / "build" / stack.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "plan.json").write_text(document, encoding="utf-8")
+    manifests.write(files, folder / "manifests")
+    lines = [*(f"warning: {line}" for line in plan.warnings), *report(plan, checked, files), ""]
+    lines.append(f"{len(plan.resources)} resources, {len(files)} manifest files in {os.path.relpath(folder)}")
+    lines.append(f"{len(checked.failures)} failed checks, {time.perf_counter() - started:.1f} s")
+    print("\n".join(lines), file=sys.stderr if options.json else sys.stdout)
+    if options.json:
+        sys.stdout.write(document)
+    return 1 if checked.failures else 0
+
+
+def _run_file(path: Path) -> None:
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.preview", description=__doc__)
+    parser.add_argument("--stack", required=True, help="the stack to preview: Pulumi.<stack>.yaml")
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON on stdout, the rest on stderr")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write the plan (default: build/<stack>)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a setting (image.digest=sha256:...) or what only `up` knows (output.registry.repositoryUrl=...)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

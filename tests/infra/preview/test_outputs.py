@@ -1,0 +1,58 @@
+import pulumi_aws as aws
+import pulumi_docker_build as docker
+import pulumi_kubernetes as kubernetes
+
+from infra.preview.outputs import custom_object_outputs, resource_outputs
+from infra.preview.wire import Secret
+
+
+def test_inputs_echo_and_missing_outputs_are_typed_markers() -> None:
+    outputs = resource_outputs(aws.eks.Cluster, "eks", {"name": "dev", "vpcConfig": {"subnetIds": ["a"]}})
+
+    assert outputs["name"] == "dev"
+    assert outputs["endpoint"] == "${eks.endpoint: string}"
+    assert outputs["vpcConfig"]["subnetIds"] == ["a"]
+    assert outputs["vpcConfig"]["clusterSecurityGroupId"] == "${eks.vpcConfig.clusterSecurityGroupId: string}"
+    assert outputs["certificateAuthority"] == {"data": "${eks.certificateAuthority.data: string}"}
+    assert outputs["tagsAll"] == "${eks.tagsAll: map}"
+
+
+def test_a_list_of_objects_has_one_element() -> None:
+    outputs = resource_outputs(kubernetes.core.v1.Service, "svc", {"spec": {"type": "LoadBalancer"}})
+
+    (ingress,) = outputs["status"]["loadBalancer"]["ingress"]
+    assert ingress["hostname"] == "${svc.status.loadBalancer.ingress[0].hostname: string}"
+    assert ingress["ports"][0]["port"] == "${svc.status.loadBalancer.ingress[0].ports[0].port: integer}"
+
+
+def test_an_optional_input_that_was_left_out_stays_out() -> None:
+    outputs = resource_outputs(aws.eks.NodeGroup, "pool", {})
+
+    assert "launchTemplate" not in outputs
+    assert outputs["nodeGroupName"] == "${pool.nodeGroupName: string}"
+
+
+def test_a_secret_input_echoes_as_a_secret() -> None:
+    outputs = resource_outputs(kubernetes.core.v1.Secret, "s", {"stringData": Secret({"a": "b"})})
+
+    assert outputs["stringData"] == Secret({"a": "b"})
+
+
+def test_an_enum_keeps_a_right_value_and_is_never_a_marker() -> None:
+    outputs = resource_outputs(docker.Image, "image", {"push": True, "network": "host"})
+
+    assert outputs["network"] == "host"
+    assert "platforms" not in outputs
+
+
+def test_a_map_where_the_sdk_wants_text_becomes_a_marker() -> None:
+    outputs = resource_outputs(aws.ec2.Vpc, "network", {"cidrBlock": {"not": "text"}})
+
+    assert outputs["cidrBlock"] == "${network.cidrBlock: string}"
+
+
+def test_a_custom_resource_without_a_name_gets_a_marker_for_it() -> None:
+    outputs = custom_object_outputs("pool", {"kind": "NodePool", "metadata": {"labels": {"a": "b"}}})
+
+    assert outputs["metadata"]["name"] == "${pool.metadata.name: string}"
+    assert outputs["metadata"]["labels"] == {"a": "b"}
