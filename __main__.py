@@ -45,8 +45,9 @@ for cluster in clusters:
         prometheus = Prometheus(f"{name}-prometheus", prometheus_args, on_cluster)
         pulumi.export(f"{name}-grafana", prometheus.grafana)
     if settings.serving and image:
+        scrapers = [MONITORING] if prometheus else []
         server_args = ModelServerArgs(
-            settings=settings.serving, cluster=cluster, image=image.ref, scrapers=[MONITORING], after=[gpus]
+            settings=settings.serving, cluster=cluster, image=image.ref, scrapers=scrapers, after=[gpus]
         )
         server = ModelServer(f"{name}-model-server", server_args, on_cluster)
         pulumi.export(f"{name}-url", server.url)

@@ -7,8 +7,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 
+from infra.charts import release
 from infra.clusters.gpu import GPU_RESOURCE
-from infra.versions import release
 
 NAMESPACE = "gpu-operator"
 SHARING_CONFIG = "shared"

@@ -79,4 +79,4 @@ def source_tag(settings: ImageSettings, root: Path = ROOT) -> str:
 
 def _sources(folder: Path) -> Iterable[Path]:
     files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in files if not _NOT_IN_THE_IMAGE & set(path.parts))
+    return sorted(path for path in files if not _NOT_IN_THE_IMAGE & set(path.relative_to(folder).parts))

@@ -18,12 +18,14 @@ def alert(name: str, expr: str, minutes: int, severity: str, summary: str) -> di
     }
 
 
-def rule_groups(objectives: ObjectiveSettings, selector: str) -> list[dict[str, Any]]:
-    """The PrometheusRule's groups for the servers that `selector` matches."""
+def rule_groups(
+    objectives: ObjectiveSettings, selector: str, provider: contract.ExecutionProvider
+) -> list[dict[str, Any]]:
+    """The PrometheusRule's groups for the servers that `selector` matches, which should run on `provider`."""
     asked = f'{selector},route=~"{queries.INFERENCE_ROUTES}"'
     p95 = queries.quantile(contract.REQUEST_DURATION, asked, "5m", 0.95)
     latency = objectives.p95_latency_ms
-    elsewhere = f'{selector},execution_provider!="{contract.ExecutionProvider.CUDA}"'
+    elsewhere = f'{selector},execution_provider!="{provider}"'
     rules = [
         alert(
             "HighLatency",
@@ -61,11 +63,11 @@ def rule_groups(objectives: ObjectiveSettings, selector: str) -> list[dict[str, 
             "No model server has been scraped",
         ),
         alert(
-            "NotOnGpu",
+            "WrongExecutionProvider",
             f"count({contract.MODEL_INFO.name}{{{elsewhere}}}) > 0",
             5,
             "warning",
-            "A model server answers from another execution provider than CUDA",
+            f"A model server answers from another execution provider than {provider}",
         ),
     ]
     return [{"name": "model-server", "rules": rules}]

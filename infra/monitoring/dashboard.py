@@ -25,7 +25,7 @@ def dashboard(title: str, selector: str) -> str:
     percentiles = {f"p{q:g}": queries.quantile(contract.REQUEST_DURATION, asked, WINDOW, q / 100) for q in (50, 95, 99)}
     built = (
         Dashboard(title)
-        .uid(title)
+        .uid(title.lower().replace(" ", "-"))  # Grafana takes letters, digits, - and _ only
         .tags(["inference-platform"])
         .refresh("30s")
         .time("now-1h", "now")

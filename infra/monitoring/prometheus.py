@@ -8,8 +8,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
+from infra.charts import release
 from infra.settings.monitoring import MonitoringSettings
-from infra.versions import release
 
 NAMESPACE = "monitoring"
 GRAFANA, GRAFANA_LOGIN = "grafana", "grafana-login"

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from inference_app.contract import Route
+from inference_app.contract import ExecutionProvider, Route
 from infra.monitoring.alerts import rule_groups
 from infra.monitoring.dashboard import dashboard
 from infra.settings.monitoring import ObjectiveSettings
@@ -28,6 +28,11 @@ class MonitoredService(Protocol):
     @property
     def labels(self) -> Mapping[str, str]:
         """Labels of the Service and its pods, and of nothing else in the namespace."""
+        ...
+
+    @property
+    def execution_provider(self) -> ExecutionProvider:
+        """Where its models are meant to run."""
         ...
 
     @property
@@ -68,7 +73,7 @@ class ServiceMonitoring(pulumi.ComponentResource):
             api_version="monitoring.coreos.com/v1",
             kind="PrometheusRule",
             metadata=metadata,
-            spec={"groups": rule_groups(args.objectives, selector)},
+            spec={"groups": rule_groups(args.objectives, selector, service.execution_provider)},
             opts=child,
         )
         kubernetes.core.v1.ConfigMap(

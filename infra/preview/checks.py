@@ -13,8 +13,9 @@ from infra.preview.markers import whole_marker
 from infra.preview.plan import Plan, Resource
 from infra.preview.sdk import args_class, resource_class
 from infra.preview.wire import Plain, is_list, is_map
+from infra.versions import kubernetes_versions
 
-KUBERNETES_VERSION = "1.36"
+KUBERNETES_VERSION = kubernetes_versions()[-1]
 SDK = "SDK types"
 OPENAPI = f"OpenAPI {KUBERNETES_VERSION} strict, SDK types"
 NONE = "none"

@@ -44,6 +44,7 @@ class ModelServer(pulumi.ComponentResource):
         super().__init__("inference:serving:ModelServer", name, None, opts)
         self._name, self._args = name, args
         self.namespace = args.settings.namespace
+        self.execution_provider = pod.execution_provider(args.settings)
         namespace = kubernetes.core.v1.Namespace(
             name, metadata=namespace_metadata(self.namespace), opts=pulumi.ResourceOptions(parent=self)
         )

@@ -30,17 +30,21 @@ LOAD_SECONDS = 300
 
 def environment(settings: ServingSettings) -> dict[str, str]:
     """The server's settings as environment variables."""
-    provider = ExecutionProvider.CUDA if settings.gpus else ExecutionProvider.CPU
     version = {Env.MODEL_VERSION.value: settings.model_version} if settings.model_version else {}
     return version | {
         Env.HOST.value: "0.0.0.0",  # noqa: S104 the pod's own network; NetworkPolicies decide who reaches it
         Env.PORT.value: str(PORT),
         Env.MODEL_NAME.value: settings.model,
-        Env.EXECUTION_PROVIDER.value: provider.value,
+        Env.EXECUTION_PROVIDER.value: execution_provider(settings).value,
         Env.MAX_BATCH_SIZE.value: str(settings.batching.max_size),
         Env.MAX_BATCH_DELAY_MS.value: f"{settings.batching.max_delay_ms:g}",
         Env.MAX_QUEUE_SIZE.value: str(settings.batching.max_queue),
     }
+
+
+def execution_provider(settings: ServingSettings) -> ExecutionProvider:
+    """Where the model runs: on the GPU if the pod has one."""
+    return ExecutionProvider.CUDA if settings.gpus else ExecutionProvider.CPU
 
 
 def config_name(prefix: str, data: Mapping[str, str]) -> str:

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from infra.clusters.gpu import AWS_INSTANCE_TYPES
 from infra.settings.model import DnsLabel, Settings, unit
+from infra.versions import kubernetes_versions
+
+SYSTEM_POOL = "system"
 
 
 class Capacity(StrEnum):
@@ -38,22 +41,21 @@ def _subnettable(cidr: IPv4Network) -> IPv4Network:
     return cidr
 
 
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("must name each once")
+    return names
+
+
 class NetworkSettings(Settings):
     """The VPC that the stack creates."""
 
     cidr: Annotated[IPv4Network, AfterValidator(_subnettable)]
     """Address range of the VPC, /16 to /20; must not overlap networks that it will be peered with."""
-    zones: Annotated[tuple[str, ...], Field(min_length=2, max_length=3)]
+    zones: Annotated[tuple[str, ...], Field(min_length=2, max_length=3), AfterValidator(_distinct)]
     """Availability zones, two or three, each with a public and a private subnet; named, so no subnet ever moves."""
     nat_gateways: Annotated[int, Field(ge=1, le=3), unit("gateways")] = 1
     """NAT gateways: 1 is cheapest, one per zone survives the loss of a zone."""
-
-    @field_validator("zones")
-    @classmethod
-    def _distinct(cls, zones: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(zones)) != len(zones):
-            raise ValueError("must name each zone once")
-        return zones
 
     @model_validator(mode="after")
     def _a_gateway_has_a_zone(self) -> Self:
@@ -95,7 +97,7 @@ class GpuPoolSettings(Settings):
     max: Annotated[int, Field(ge=1), unit("nodes")]
     """Most nodes, the always-there ones included."""
     disk_gib: Annotated[int, Field(ge=60), unit("GiB")] = 100
-    """Root volume per node, GiB; the CUDA image alone takes about 10."""
+    """Root volume per node, GiB; the CUDA image alone takes 3."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -104,21 +106,28 @@ class GpuPoolSettings(Settings):
         return self
 
     @property
-    def gpus(self) -> int:
-        """The GPUs that the full pool is sure to have: every node of the type with the fewest."""
-        return self.max * min(AWS_INSTANCE_TYPES[name].count for name in self.instance_types)
+    def gpus_per_node(self) -> int:
+        """The GPUs that each node is sure to have: those of the type with the fewest."""
+        return min(AWS_INSTANCE_TYPES[name].count for name in self.instance_types)
+
+
+def _supported(version: str) -> str:
+    if version not in kubernetes_versions():
+        raise ValueError(f"must be one of {', '.join(kubernetes_versions())}, which the checks know")
+    return version
 
 
 class EksSettings(Settings):
     """An EKS cluster with a system pool and GPU pools."""
 
-    kubernetes_version: Annotated[str, Field(pattern=r"^1\.[0-9]{2}$")]
-    """Kubernetes minor version in quotes, for example `"1.36"`."""
+    kubernetes_version: Annotated[str, AfterValidator(_supported)]
+    """Kubernetes minor version in quotes: one that `infra/versions.yaml` lists."""
     network: NetworkSettings
     """The VPC."""
     deployers: Annotated[
         tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...],
         Field(min_length=1),
+        AfterValidator(_distinct),
     ]
     """IAM role or user ARNs with full rights in the cluster; whoever runs `up` must be among them."""
     public_access_cidrs: tuple[IPv4Network, ...] = ()
@@ -175,7 +184,12 @@ class EksSettings(Settings):
             raise ValueError(f"must be one of {', '.join(map(str, offered))}")
         return days
 
-    @property
-    def gpu_slots(self) -> int:
-        """Pods with one GPU (or one slice) each that the full pools hold."""
-        return self.gpu_time_slices * sum(pool.gpus for pool in self.gpu_pools.values())
+    @model_validator(mode="after")
+    def _one_system_pool(self) -> Self:
+        if SYSTEM_POOL in self.gpu_pools:
+            raise ValueError(f"gpuPools.{SYSTEM_POOL} must have another name: systemPool has that one")
+        return self
+
+    def gpu_pods(self, gpus: int) -> int:
+        """How many pods with `gpus` GPUs (or slices) each the full pools hold; one pod's are all on one node."""
+        return sum(pool.max * (pool.gpus_per_node * self.gpu_time_slices // gpus) for pool in self.gpu_pools.values())

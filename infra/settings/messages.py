@@ -2,7 +2,6 @@
 
 import difflib
 import json
-from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -27,28 +26,39 @@ _RULES = {
     "model_type": "must be a block of settings, got {got}",
     "dict_type": "must be a block of settings, got {got}",
     "tuple_type": "must be a list, got {got}",
-    "ip_v4_network": "must be an IPv4 range such as 10.0.0.0/16, got {got}",
 }
 
 
 def line(error: ErrorDetails, model: type[BaseModel]) -> str:
     """One line for one mistake in a document that `model` describes: dotted key, rule, value."""
-    key = ".".join(str(part) for part in error["loc"])
+    # pydantic marks a wrong key of a map by a part of its own.
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         return f"{key} is not a setting; {_known(error, model)}"
     if error["type"] == "value_error":
         return _own_rule(key, error)
-    rule = _RULES.get(error["type"], f"must be valid ({error['msg']}), got {{got}}")
-    context: Mapping[str, Any] = error.get("ctx", {})
-    return f"{key} {rule.format(**context, got=_shown(error['input']))}".replace("'", "")
+    rule = _RULES.get(error["type"], "must be valid ({message}), got {got}")
+    context = {name: _bare(value) for name, value in error.get("ctx", {}).items()}
+    told = rule.format(**context, message=error["msg"], got=_shown(error["input"]))
+    return f"{key} {told}"
 
 
 def _own_rule(key: str, error: ErrorDetails) -> str:
     """A rule that our models raise: a field's begins with "must", a block's with the name of what it is about."""
     rule = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
-    if rule.startswith("must"):
-        return f"{key} {rule}, got {_shown(error['input'])}"
-    return f"{key}.{rule}" if key else rule
+    is_block = isinstance(error["input"], dict)
+    if is_block and not rule.startswith("must"):
+        return f"{key}.{rule}" if key else rule
+    # Python's own rules, of addresses for one, say what is wrong and not what must be.
+    rule = rule if rule.startswith("must") else f"must be valid ({rule})"
+    return f"{key} {rule}, got {_shown(error['input'])}"
+
+
+def _bare(value: object) -> object:
+    """A part of pydantic's rule without quotes around names or zeros behind whole numbers."""
+    if isinstance(value, str):
+        return value.replace("'", "")
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _shown(value: object) -> str:

@@ -3,9 +3,12 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
+
+RESERVED_NAMESPACES = ("default", "gpu-operator", "kube-node-lease", "kube-public", "kube-system", "monitoring")
+"""Those that Kubernetes or other components of a stack have; two owners of one would undo each other's work."""
 
 
 class Exposure(StrEnum):
@@ -59,6 +62,12 @@ class AutoscalingSettings(Settings):
     """Seconds of lower load before replicas go."""
 
 
+def _own(namespace: str) -> str:
+    if namespace in RESERVED_NAMESPACES:
+        raise ValueError(f"must be a namespace of its own, none of {', '.join(RESERVED_NAMESPACES)}")
+    return namespace
+
+
 class ServingSettings(Settings):
     """The model server."""
 
@@ -66,7 +75,7 @@ class ServingSettings(Settings):
     """Name of the model in the image's repository."""
     model_version: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
     """Version to serve, in quotes; absent means the repository's active one."""
-    namespace: DnsLabel = "serving"
+    namespace: Annotated[DnsLabel, AfterValidator(_own)] = "serving"
     """Kubernetes namespace that the stack creates for it."""
     gpus: Annotated[int, Field(ge=0, le=8), unit("GPUs")] = 1
     """GPUs (or slices, where GPUs are shared) per replica; 0 runs on CPU."""

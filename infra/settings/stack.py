@@ -49,14 +49,23 @@ class StackSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _zones_lie_in_the_region(self) -> Self:
+        if not (self.aws and self.eks):
+            return self
+        elsewhere = [zone for zone in self.eks.network.zones if not zone.startswith(self.aws.region)]
+        if elsewhere:
+            raise ValueError(f"eks.network.zones must lie in aws.region {self.aws.region}, got {elsewhere[0]}")
+        return self
+
+    @model_validator(mode="after")
     def _replicas_fit_the_pools(self) -> Self:
         if not (self.serving and self.eks and self.serving.gpus):
             return self
-        wanted = (self.serving.replicas.max + ROLLOUT_SURGE) * self.serving.gpus
-        if wanted > self.eks.gpu_slots:
+        replicas, held = self.serving.replicas.max, self.eks.gpu_pods(self.serving.gpus)
+        if replicas + ROLLOUT_SURGE > held:
             raise ValueError(
-                f"serving.replicas.max must fit the GPU pools: {self.serving.replicas.max} replicas and "
-                f"{ROLLOUT_SURGE} more during a rollout need {wanted} GPUs, eks.gpuPools hold {self.eks.gpu_slots}; "
+                f"serving.replicas.max must fit the GPU pools: a rollout has {ROLLOUT_SURGE} more than {replicas} "
+                f"replicas, and eks.gpuPools hold {held} with {self.serving.gpus} GPUs each; "
                 "lower it, or raise a pool's max or eks.gpuTimeSlices"
             )
         return self

@@ -20,7 +20,7 @@ from infra.clusters.eks.load_balancer_controller import (
 )
 from infra.clusters.eks.network import Network, NetworkArgs
 from infra.clusters.eks.node_groups import NODE_POLICIES, NodeGroup, Placement, gpu_group, system_group
-from infra.settings.aws import AwsSettings, EksSettings
+from infra.settings.aws import SYSTEM_POOL, AwsSettings, EksSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class EksCluster(pulumi.ComponentResource):
             NodeGroup(f"{self.name}-{name}", gpu_group(placement, name, pool), child)
             for name, pool in context.eks.gpu_pools.items()
         ]
-        return NodeGroup(f"{self.name}-system", system_group(placement), child), gpu_groups
+        return NodeGroup(f"{self.name}-{SYSTEM_POOL}", system_group(placement), child), gpu_groups
 
     def _controllers(self, context: EksContext, network: Network) -> list[pulumi.Resource]:
         """What makes volumes, and what makes load balancers and GPU nodes for workloads that wait for it."""

@@ -81,7 +81,8 @@ class ControlPlane(pulumi.ComponentResource):
         )
 
     def _administrator(self, name: str, args: ControlPlaneArgs, principal_arn: str) -> pulumi.Resource:
-        short = f"{name}-{principal_arn.rsplit('/', 1)[-1]}"
+        # All that tells two principals apart: account, kind, path and name.
+        short = f"{name}-{principal_arn.partition('::')[2]}"
         entry = aws.eks.AccessEntry(
             short, cluster_name=self.cluster.name, principal_arn=principal_arn, opts=self._child
         )

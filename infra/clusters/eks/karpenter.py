@@ -8,13 +8,13 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from infra.charts import release
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.iam import PodRole, PodRoleArgs, Role, policy_file
 from infra.clusters.eks.interruptions import InterruptionQueue
 from infra.clusters.eks.node_groups import ROOT_DEVICE, gpu_node_labels
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.aws import Capacity, GpuPoolSettings
-from infra.versions import release
 
 CAPACITY_LABEL = "karpenter.sh/capacity-type"
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pulumi
 
+from infra.charts import release
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.iam import PodRole, PodRoleArgs, policy_file
-from infra.versions import release
 
 SERVICE_ACCOUNT = "aws-load-balancer-controller"
 LOAD_BALANCER_CLASS = "service.k8s.aws/nlb"

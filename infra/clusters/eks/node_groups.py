@@ -12,7 +12,7 @@ from pulumi_aws.eks import NodeGroupTaintArgsDict
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.iam import Role
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
-from infra.settings.aws import Capacity, GpuPoolSettings
+from infra.settings.aws import SYSTEM_POOL, Capacity, GpuPoolSettings
 
 ROOT_DEVICE = "/dev/xvda"
 """The root volume's device on Amazon Linux 2023."""
@@ -128,7 +128,7 @@ def system_group(placement: Placement) -> NodeGroupArgs:
         instance_types=pool.instance_types,
         size=pool.nodes,
         disk_gib=pool.disk_gib,
-        labels={POOL_LABEL: "system"},
+        labels={POOL_LABEL: SYSTEM_POOL},
     )
 
 
