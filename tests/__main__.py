@@ -38,8 +38,11 @@ def main(tier: str) -> int:
     print("\nPart         seconds  result")
     for part, seconds, passed in results:
         print(f"{part.name:12} {seconds:7.1f}  {'passed' if passed else 'FAILED'}")
-    for reason, count in sorted(skipped().items()):
+    missed = skipped()
+    for reason, count in sorted(missed.items()):
         print(f"skipped {count}: {reason}")
+    if not missed:
+        print("no test was skipped")
     return 0 if all(passed for _, _, passed in results) else 1
 
 

@@ -36,7 +36,6 @@ def preview(options: argparse.Namespace, root: Path) -> int:
     started = time.perf_counter()
     settings, outputs = split_settings(options.set)
     stack = load(root, options.stack, settings)
-    print(f"Previewing {stack.name} offline ...", file=sys.stderr, flush=True)
     with contextlib.redirect_stdout(sys.stderr):  # what the program prints is not the plan
         plan = run(
             lambda: _run_file(root / "__main__.py"),

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from infra.clusters.gpu import AWS_INSTANCE_TYPES
+from infra.settings.instance_types import AWS_INSTANCE_TYPES
 from infra.settings.model import DnsLabel, Settings, unit
 from infra.versions import kubernetes_versions
 
@@ -32,6 +32,11 @@ class AwsSettings(Settings):
     def partition(self) -> str:
         """First part of every ARN in the region (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)."""
         return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(self.region.rsplit("-", 2)[0], "aws")
+
+    @property
+    def ec2_service(self) -> str:
+        """Whom a node's role trusts (https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html)."""
+        return "ec2.amazonaws.com.cn" if self.partition == "aws-cn" else "ec2.amazonaws.com"
 
 
 def _subnettable(cidr: IPv4Network) -> IPv4Network:

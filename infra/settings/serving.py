@@ -88,6 +88,6 @@ class ServingSettings(Settings):
     autoscaling: AutoscalingSettings = AutoscalingSettings()
     """The horizontal pod autoscaler."""
     exposure: Exposure = Exposure.CLUSTER
-    """`cluster` serves pods of the cluster, `network` adds an internal load balancer for the cluster's own network."""
+    """`cluster` serves `clientNamespaces`; `network` adds an internal load balancer, open to all of the VPC."""
     client_namespaces: tuple[DnsLabel, ...] = ()
     """Namespaces of the cluster whose pods may call the server."""

@@ -134,7 +134,7 @@ class EksCluster(pulumi.ComponentResource):
     def _node_role(self, kind: str, context: EksContext) -> Role:
         args = RoleArgs(
             partition=context.aws.partition,
-            trust_policy=trust("ec2.amazonaws.com"),
+            trust_policy=trust(context.aws.ec2_service),
             managed_policies=NODE_POLICIES,
         )
         return Role(f"{self.name}-{kind}", args, pulumi.ResourceOptions(parent=self))

@@ -12,10 +12,6 @@ PROJECT = Path(__file__).parent / "project"
 CONFIG = {"image": {"digest": None, "tags": ["one"]}, "apiToken": "hunter2"}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("filterwarnings", "ignore:aws.*has been deprecated in favor of:DeprecationWarning")
-
-
 @pytest.fixture
 def project() -> Path:
     return PROJECT

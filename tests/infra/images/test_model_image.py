@@ -1,0 +1,83 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.images.model_image import ROOT, source_tag
+from infra.settings.image import ImageSettings, Variant
+
+CUDA = ImageSettings()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    # Below a folder of a name that is left out of the image: only names inside the application count.
+    root = tmp_path / "training" / "clone"
+    for path in ("inference_app/app.py", "inference_app/protocols/v2.py", "inference_app/Dockerfile"):
+        write(root, path)
+    return root
+
+
+def write(root: Path, path: str, text: str = "x = 1\n") -> None:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_a_tag_names_the_variant_and_the_content() -> None:
+    assert re.fullmatch(r"cuda-[0-9a-f]{12}", source_tag(CUDA))
+    assert re.fullmatch(r"cpu-[0-9a-f]{12}", source_tag(ImageSettings(variant=Variant.CPU)))
+    assert source_tag(CUDA) == source_tag(CUDA, ROOT)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["inference_app/app.py", "inference_app/protocols/v2.py", "inference_app/Dockerfile", "inference_app/new.py"],
+)
+def test_a_changed_or_new_file_changes_the_tag(repository: Path, path: str) -> None:
+    before = source_tag(CUDA, repository)
+
+    write(repository, path, "x = 2\n")
+
+    assert source_tag(CUDA, repository) != before
+
+
+def test_a_renamed_file_changes_the_tag(repository: Path) -> None:
+    before = source_tag(CUDA, repository)
+
+    (repository / "inference_app/app.py").rename(repository / "inference_app/main.py")
+
+    assert source_tag(CUDA, repository) != before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "inference_app/training/train.py",
+        "inference_app/__pycache__/app.pyc",
+        "inference_app/protocols/__pycache__/v2.pyc",
+        "infra/x.py",
+        "README.md",
+    ],
+)
+def test_what_is_not_in_the_image_leaves_the_tag_alone(repository: Path, path: str) -> None:
+    before = source_tag(CUDA, repository)
+
+    write(repository, path)
+
+    assert source_tag(CUDA, repository) == before
+
+
+def test_the_base_image_and_the_variant_change_the_tag(repository: Path) -> None:
+    tags = {
+        source_tag(settings, repository)[-12:]
+        for settings in (CUDA, ImageSettings(base="python:3.13"), ImageSettings(variant=Variant.CPU))
+    }
+
+    assert len(tags) == 3
+
+
+def test_how_images_are_kept_leaves_the_tag_alone(repository: Path) -> None:
+    kept = ImageSettings.model_validate({"keep": 3, "deleteImages": False})
+
+    assert source_tag(kept, repository) == source_tag(CUDA, repository)

@@ -1,0 +1,81 @@
+import json
+from collections import Counter
+from typing import Any
+
+import pulumi
+import pulumi_random as random
+import pytest
+
+from inference_app import contract
+from infra.monitoring.service import ServiceMonitoring, ServiceMonitoringArgs
+from infra.preview import Plan
+from infra.preview.checks import check_plan
+from infra.serving.model_server import ModelServer, ModelServerArgs
+from infra.settings.monitoring import ObjectiveSettings
+from infra.settings.serving import ServingSettings
+from tests.infra.samples import children, on_cluster, waits_for
+
+MONITOR = "kubernetes:monitoring.coreos.com/v1:ServiceMonitor"
+RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
+CONFIG = "kubernetes:core/v1:ConfigMap"
+
+
+def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
+    serving = ServingSettings(model="digits", namespace="models")
+    server = ModelServer("server", ModelServerArgs(settings=serving, cluster=cluster, image="r/m@sha256:1"), opts)
+    args = ServiceMonitoringArgs(
+        objectives=ObjectiveSettings(),
+        service=server,
+        namespace="watchers",
+        after=[random.RandomId("prometheus", byte_length=1)],
+    )
+    ServiceMonitoring("seen", args, opts)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return on_cluster(build)
+
+
+def test_monitoring_owns_its_objects_and_lies_in_prometheuss_namespace(plan: Plan) -> None:
+    parent = plan.one("inference:monitoring:ServiceMonitoring").urn
+    objects = [each for each in plan.resources if each.parent == parent]
+
+    assert children(plan, "inference:monitoring:ServiceMonitoring") == Counter([MONITOR, RULE, CONFIG])
+    assert {each.inputs["metadata"]["namespace"] for each in objects} == {"watchers"}
+    assert [str(failure) for failure in check_plan(plan).failures] == []
+
+
+def test_the_monitor_finds_the_servers_service_port_and_metrics(plan: Plan) -> None:
+    spec = plan.one(MONITOR).inputs["spec"]
+    service = plan.one("kubernetes:core/v1:Service").inputs
+    (endpoint,) = spec["endpoints"]
+
+    assert spec["namespaceSelector"] == {"matchNames": [service["metadata"]["namespace"]]} == {"matchNames": ["models"]}
+    assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    assert endpoint["path"] == contract.Route.METRICS
+
+
+def test_rules_and_dashboard_look_at_the_servers_namespace(plan: Plan) -> None:
+    rules = plan.one(RULE).inputs["spec"]["groups"][0]["rules"]
+    dashboard = plan.one(CONFIG, "seen-dashboard").inputs
+
+    assert [rule["alert"] for rule in rules if 'namespace="models"' not in rule["expr"]] == []
+    assert dashboard["metadata"]["labels"] == {"grafana_dashboard": "1"}
+    assert json.loads(dashboard["data"]["model-server.json"])["title"] == "Model server"
+
+
+def test_the_rules_expect_the_provider_that_the_server_is_given(plan: Plan) -> None:
+    rules = plan.one(RULE).inputs["spec"]["groups"][0]["rules"]
+    given = plan.one(CONFIG, "server").inputs["data"][contract.Env.EXECUTION_PROVIDER]
+
+    assert [rule for rule in rules if f'execution_provider!="{given}"' in rule["expr"]] != []
+
+
+@pytest.mark.parametrize("type_", [MONITOR, RULE, CONFIG])
+def test_objects_wait_for_what_defines_their_kind(plan: Plan, type_: str) -> None:
+    prometheus = plan.one("random:index/randomId:RandomId", "prometheus")
+    name = "seen-dashboard" if type_ == CONFIG else "seen"
+
+    assert waits_for(plan, plan.one(type_, name), prometheus)

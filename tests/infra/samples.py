@@ -1,0 +1,111 @@
+"""Valid settings to start from, a cluster of no cloud, and what tests ask of a plan."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+
+from infra.clusters.cluster import Cluster, InternalLoadBalancer
+from infra.preview import Plan, Resource, run
+from infra.settings.stack import StackSettings
+
+DIGEST = "sha256:" + "0" * 64
+REMOVED = object()
+
+_BLOCKS: dict[str, Any] = {
+    "tags": {"owner": "ml-platform"},
+    "charts": {},
+    "aws": {"region": "eu-west-1", "accountId": "111122223333"},
+    "eks": {
+        "kubernetesVersion": "1.36",
+        "network": {"cidr": "10.0.0.0/16", "zones": ["eu-west-1a", "eu-west-1b", "eu-west-1c"]},
+        "deployers": ["arn:aws:iam::111122223333:role/deployer"],
+        "systemPool": {},
+        "gpuPools": {
+            "spot": {"capacity": "spot", "instanceTypes": ["g6.xlarge", "g4dn.xlarge"], "min": 1, "max": 4},
+            "fixed": {"capacity": "on-demand", "instanceTypes": ["g5.xlarge"], "min": 2, "max": 2},
+        },
+    },
+    "image": {},
+    "serving": {"model": "digits", "replicas": {}, "resources": {}, "batching": {}, "autoscaling": {}},
+    "monitoring": {"objectives": {}},
+}
+
+
+def blocks(changes: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """A whole stack file's blocks, changed at dotted paths; `REMOVED` takes a key away."""
+    changed = deepcopy(_BLOCKS)
+    for path, value in (changes or {}).items():
+        *parents, last = path.split(".")
+        block = changed
+        for parent in parents:
+            block = block[parent]
+        if value is REMOVED:
+            del block[last]
+        else:
+            block[last] = value
+    return changed
+
+
+def settings(changes: Mapping[str, object] | None = None) -> StackSettings:
+    """Settings of those blocks."""
+    return StackSettings.model_validate_json(json.dumps(blocks(changes)))
+
+
+BALANCER = InternalLoadBalancer(
+    load_balancer_class="example.com/balancer", annotations={"example.com/internal": "true"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainCluster:
+    """A cluster that no cloud runs; what differs between clouds has values of its own here."""
+
+    provider: kubernetes.Provider
+    kubeconfig: pulumi.Output[str]
+    ready: Sequence[pulumi.Resource] = ()
+    name: str = "plain"
+    gpu_time_slices: int = 3
+    network_cidr: str = "192.0.2.0/24"
+    spot_labels: Sequence[tuple[str, str]] = (("example.com/spot", "yes"), ("example.com/cheap", "yes"))
+    storage_class: str = "encrypted"
+    internal_load_balancer: InternalLoadBalancer = BALANCER
+
+
+def on_cluster(build: Callable[[Cluster, pulumi.ResourceOptions], object], **options: Any) -> Plan:
+    """Run `build` with a cluster of no cloud, and the options that put components on it."""
+
+    def program() -> None:
+        provider = kubernetes.Provider("plain", kubeconfig="{}", cluster_identifier="plain")
+        ready = random.RandomId("controllers", byte_length=1)
+        cluster = PlainCluster(provider=provider, kubeconfig=provider.urn, ready=[ready])
+        build(cluster, pulumi.ResourceOptions(providers=[provider]))
+
+    return run(program, {}, **options)
+
+
+def children(plan: Plan, component: str, name: str | None = None) -> Counter[str]:
+    """How many children of each type the component of that type has."""
+    parent = plan.one(component, name).urn
+    return Counter(resource.type for resource in plan.resources if resource.parent == parent)
+
+
+def waits_for(plan: Plan, later: Resource, earlier: Resource) -> bool:
+    """Whether `later` is made only after `earlier`, directly or through others."""
+    seen: set[str] = set()
+    queue = [later.urn]
+    by_urn = {resource.urn: resource for resource in plan.resources}
+    while queue:
+        urn = queue.pop()
+        if urn in seen or urn not in by_urn:
+            continue
+        seen.add(urn)
+        resource = by_urn[urn]
+        queue += [*resource.dependencies, *([resource.provider] if resource.provider else [])]
+    return earlier.urn in seen - {later.urn}

@@ -1,0 +1,180 @@
+from collections import Counter
+from typing import Any
+
+import pulumi
+import pulumi_random as random
+import pytest
+
+from inference_app import contract
+from infra.preview import Plan, Resource
+from infra.preview.checks import check_plan
+from infra.serving.model_server import ModelServer, ModelServerArgs
+from infra.settings.serving import ServingSettings
+from infra.settings.stack import ROLLOUT_SURGE
+from tests.infra.samples import children, on_cluster, waits_for
+
+IMAGE = "registry.example.com/model-server@sha256:" + "1" * 64
+DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
+CONFIG, POLICY = "kubernetes:core/v1:ConfigMap", "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+SCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+OTHER = "random:index/randomId:RandomId"
+BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
+
+
+def preview(**changes: object) -> Plan:
+    settings = ServingSettings.model_validate({"model": "digits", **changes}, strict=False)
+
+    def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
+        gpus = random.RandomId("gpus", byte_length=1)
+        args = ModelServerArgs(settings=settings, cluster=cluster, image=IMAGE, scrapers=["watchers"], after=[gpus])
+        pulumi.export("url", ModelServer("server", args, opts).url)
+
+    return on_cluster(build)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return preview(replicas={"min": 2, "max": 6}, clientNamespaces=["shop"])
+
+
+def pod_of(plan: Plan) -> Any:
+    return plan.one(DEPLOYMENT).inputs["spec"]["template"]
+
+
+def test_the_server_owns_all_its_objects_in_one_restricted_namespace(plan: Plan) -> None:
+    namespace = plan.one("kubernetes:core/v1:Namespace").inputs["metadata"]
+    objects = [each for each in plan.resources if "namespace" in each.inputs.get("metadata", {})]
+
+    assert children(plan, "inference:serving:ModelServer") == Counter(
+        ["kubernetes:core/v1:Namespace", DEPLOYMENT, SERVICE, SCALER, CONFIG, "kubernetes:core/v1:ServiceAccount",
+         POLICY, POLICY, BUDGET]
+    )  # fmt: skip
+    assert {each.inputs["metadata"]["namespace"] for each in objects} == {namespace["name"]} == {"serving"}
+    assert namespace["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert [str(failure) for failure in check_plan(plan).failures] == []
+
+
+def test_the_deployment_runs_the_image_by_digest_with_the_configuration_of_that_name(plan: Plan) -> None:
+    (server,) = pod_of(plan)["spec"]["containers"]
+
+    assert server["image"] == IMAGE
+    assert server["envFrom"] == [{"configMapRef": {"name": plan.one(CONFIG).inputs["metadata"]["name"]}}]
+    assert pod_of(plan)["spec"]["serviceAccountName"] == "model-server"
+    assert plan.one(CONFIG).inputs["immutable"] is True
+
+
+def test_a_changed_setting_is_a_new_configuration_and_so_a_rollout(plan: Plan) -> None:
+    changed = preview(batching={"maxSize": 8})
+
+    (server,) = pod_of(changed)["spec"]["containers"]
+    name = changed.one(CONFIG).inputs["metadata"]["name"]
+    assert name != plan.one(CONFIG).inputs["metadata"]["name"]
+    assert server["envFrom"] == [{"configMapRef": {"name": name}}]
+
+
+def test_the_autoscaler_alone_says_how_many_replicas_there_are(plan: Plan) -> None:
+    scaler = plan.one(SCALER).inputs["spec"]
+
+    assert "replicas" not in plan.one(DEPLOYMENT).inputs["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 6)
+    assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "model-server"}
+    assert plan.one(DEPLOYMENT).inputs["metadata"]["name"] == "model-server"
+
+
+def test_a_rollout_needs_as_many_more_pods_as_settings_reserve_and_loses_none(plan: Plan) -> None:
+    strategy = plan.one(DEPLOYMENT).inputs["spec"]["strategy"]["rollingUpdate"]
+
+    assert strategy == {"maxSurge": ROLLOUT_SURGE, "maxUnavailable": 0}
+
+
+@pytest.mark.parametrize(
+    ("type_", "path"),
+    [
+        (DEPLOYMENT, ("selector", "matchLabels")),
+        (SERVICE, ("selector",)),
+        (BUDGET, ("selector", "matchLabels")),
+    ],
+)
+def test_what_selects_pods_selects_the_servers(plan: Plan, type_: str, path: tuple[str, ...]) -> None:
+    selector: Any = plan.one(type_).inputs["spec"]
+    for key in path:
+        selector = selector[key]
+
+    assert selector
+    assert selector.items() <= pod_of(plan)["metadata"]["labels"].items()
+
+
+def test_nothing_passes_but_what_a_policy_opens(plan: Plan) -> None:
+    deny = plan.one(POLICY, "server-default-deny").inputs["spec"]
+
+    assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def openings(policy: Resource) -> list[Any]:
+    return [source for rule in policy.inputs["spec"]["ingress"] for source in rule["from"]]
+
+
+@pytest.mark.parametrize(("exposure", "networks"), [("cluster", []), ("network", ["192.0.2.0/24"])])
+def test_the_servers_port_is_open_to_its_own_clients_and_scrapers_namespaces_only(
+    exposure: str, networks: list[str]
+) -> None:
+    plan = preview(exposure=exposure, clientNamespaces=["shop"])
+    policy = plan.one(POLICY, "server")
+
+    assert openings(policy) == [
+        *(
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+            for name in ("serving", "shop", "watchers")
+        ),
+        *({"ipBlock": {"cidr": cidr}} for cidr in networks),
+    ]
+    assert {str(rule["ports"]) for rule in policy.inputs["spec"]["ingress"]} == {
+        str([{"port": contract.PORT, "protocol": "TCP"}])
+    }
+    assert policy.inputs["spec"]["podSelector"]["matchLabels"].items() <= pod_of(plan)["metadata"]["labels"].items()
+    assert "egress" not in policy.inputs["spec"]
+
+
+def test_one_pod_at_a_time_may_be_taken_and_a_broken_one_always(plan: Plan) -> None:
+    budget = plan.one(BUDGET).inputs["spec"]
+
+    assert budget["maxUnavailable"] == 1
+    assert "minAvailable" not in budget
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_inside_the_cluster_the_service_is_found_by_name(plan: Plan) -> None:
+    service = plan.one(SERVICE).inputs
+
+    assert service["spec"]["type"] == "ClusterIP"
+    assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
+    assert "annotations" not in service["metadata"]
+    assert plan.exports["url"] == "http://model-server.serving.svc"
+
+
+def test_for_the_network_the_service_asks_for_the_clusters_internal_balancer() -> None:
+    plan = preview(exposure="network")
+    service = plan.one(SERVICE).inputs
+
+    assert service["spec"]["type"] == "LoadBalancer"
+    assert service["spec"]["loadBalancerClass"] == "example.com/balancer"
+    assert service["metadata"]["annotations"] == {"example.com/internal": "true"}
+    assert plan.exports["url"] == "http://${server.status.loadBalancer.ingress[0].hostname: string}"
+
+
+@pytest.mark.parametrize("type_", [DEPLOYMENT, SERVICE])
+def test_pods_and_balancers_come_after_what_makes_them_possible(plan: Plan, type_: str) -> None:
+    namespace = plan.one("kubernetes:core/v1:Namespace")
+
+    for earlier in (plan.one(OTHER, "controllers"), plan.one(OTHER, "gpus"), namespace):
+        assert waits_for(plan, plan.one(type_), earlier)
+
+
+def test_spot_terms_are_the_clusters(plan: Plan) -> None:
+    affinity = pod_of(plan)["spec"]["affinity"]["nodeAffinity"]
+    preferred = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+
+    assert [each["preference"]["matchExpressions"][0]["key"] for each in preferred] == [
+        "example.com/spot",
+        "example.com/cheap",
+    ]

@@ -1,0 +1,137 @@
+from typing import Any
+
+import pytest
+
+from inference_app import contract
+from inference_app.settings import Settings as ServerSettings
+from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL
+from infra.serving import pod
+from infra.settings.serving import ServingSettings
+
+FULL = ServingSettings.model_validate(
+    {
+        "model": "digits",
+        "modelVersion": "2",
+        "batching": {"maxSize": 16, "maxDelayMs": 2.5, "maxQueue": 99},
+        "resources": {"cpu": "1500m", "memory": "6Gi"},
+        "gpus": 2,
+    },
+    strict=False,
+)
+ON_CPU = ServingSettings(model="digits", gpus=0)
+SPOT = [("example.com/spot", "yes"), ("example.com/cheap", "yes")]
+
+
+def spec(settings: ServingSettings = FULL) -> Any:
+    return pod.pod_spec(settings, "r/m@sha256:1", "config", "account", {"app": "it"}, SPOT)
+
+
+def container(settings: ServingSettings = FULL) -> Any:
+    (only,) = spec(settings)["containers"]
+    return only
+
+
+def test_every_variable_is_one_of_the_contracts() -> None:
+    assert pod.environment(FULL).keys() <= set(contract.Env)
+
+
+def test_the_server_accepts_its_environment_and_runs_as_the_stack_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in pod.environment(FULL).items():
+        monkeypatch.setenv(name, value)
+
+    server = ServerSettings()
+
+    assert server.port == contract.PORT
+    assert server.host == "0.0.0.0"
+    assert (server.model_name, server.model_version) == ("digits", "2")
+    assert server.execution_provider is contract.ExecutionProvider.CUDA
+    assert (server.max_batch_size, server.max_batch_delay_ms, server.max_queue_size) == (16, 2.5, 99)
+
+
+def test_a_pod_without_gpus_runs_on_cpu_the_version_that_the_repository_names() -> None:
+    data = pod.environment(ON_CPU)
+
+    assert data[contract.Env.EXECUTION_PROVIDER] == contract.ExecutionProvider.CPU
+    assert contract.Env.MODEL_VERSION not in data
+
+
+def test_the_name_of_the_configuration_follows_its_content_and_not_its_order() -> None:
+    name = pod.config_name("server", {"a": "1", "b": "2"})
+
+    assert name == pod.config_name("server", {"b": "2", "a": "1"})
+    assert name != pod.config_name("server", {"a": "1", "b": "3"})
+    assert name.startswith("server-")
+
+
+def test_probes_ask_the_contracts_routes_on_the_contracts_port() -> None:
+    server = container()
+    (port,) = server["ports"]
+    asked = {kind: server[f"{kind}_probe"]["http_get"] for kind in ("startup", "liveness", "readiness")}
+
+    assert port["container_port"] == contract.PORT
+    assert {probe["port"] for probe in asked.values()} == {port["name"]}
+    assert {kind: probe["path"] for kind, probe in asked.items()} == {
+        "startup": "/ready",
+        "liveness": "/health",
+        "readiness": "/ready",
+    }
+    patience = server["startup_probe"]["period_seconds"] * server["startup_probe"]["failure_threshold"]
+    assert patience == pod.LOAD_SECONDS
+
+
+def test_the_kubelet_waits_longer_than_the_server_needs_and_not_longer_than_a_spot_notice() -> None:
+    assert contract.GRACE_SECONDS < spec()["termination_grace_period_seconds"] < 30
+
+
+def test_the_drain_outlasts_the_probe_that_takes_a_stopping_pod_out() -> None:
+    assert contract.DRAIN_SECONDS < contract.GRACE_SECONDS
+    assert container()["readiness_probe"]["period_seconds"] <= contract.DRAIN_SECONDS
+
+
+def test_a_pod_has_no_rights_and_writes_to_tmp_only() -> None:
+    found, server = spec(), container()
+
+    assert found["security_context"]["run_as_non_root"] is True
+    assert found["security_context"]["run_as_user"] == contract.USER_ID
+    assert found["security_context"]["seccomp_profile"] == {"type": "RuntimeDefault"}
+    assert found["automount_service_account_token"] is False
+    assert server["security_context"] == {
+        "allow_privilege_escalation": False,
+        "read_only_root_filesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert server["volume_mounts"] == [{"name": "tmp", "mount_path": "/tmp"}]
+    assert found["volumes"] == [{"name": "tmp", "empty_dir": {"size_limit": "1Gi"}}]
+
+
+def test_memory_and_gpus_are_limits_and_cpu_is_not() -> None:
+    assert container()["resources"] == {
+        "requests": {"cpu": "1500m", "memory": "6Gi", GPU_RESOURCE: "2"},
+        "limits": {"memory": "6Gi", GPU_RESOURCE: "2"},
+    }
+    assert GPU_RESOURCE not in container(ON_CPU)["resources"]["limits"]
+
+
+def test_a_gpu_pod_runs_on_our_gpu_nodes_spot_first() -> None:
+    found = spec()
+    affinity = found["affinity"]["node_affinity"]
+    preferred = affinity["preferred_during_scheduling_ignored_during_execution"]
+    terms = [each["preference"]["match_expressions"] for each in preferred]
+
+    assert found["node_selector"] == {NODE_LABEL[0]: NODE_LABEL[1]}
+    assert found["tolerations"] == [pod.gpu_toleration()]
+    assert terms == [[{"key": key, "operator": "In", "values": [value]}] for key, value in SPOT]
+    assert len(affinity) == 1, "spot is preferred, never required"
+
+
+def test_a_cpu_pod_goes_anywhere_but_onto_gpu_nodes() -> None:
+    assert not {"node_selector", "tolerations", "affinity"} & spec(ON_CPU).keys()
+
+
+def test_pods_spread_over_zones_and_nodes_by_their_own_labels() -> None:
+    spread = spec()["topology_spread_constraints"]
+
+    assert {each["topology_key"] for each in spread} == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+    for each in spread:
+        assert each["label_selector"] == {"match_labels": {"app": "it"}}
+        assert each["when_unsatisfiable"] == "ScheduleAnyway"

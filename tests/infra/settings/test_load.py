@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from infra.preview import run, stack_file
+from infra.settings import SettingsError, StackSettings, load
+from tests.infra.samples import blocks, settings
+
+ROOT = Path(__file__).parents[3]
+STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+
+
+def loaded(config: dict[str, object], stack: str = "test") -> StackSettings:
+    found: list[StackSettings] = []
+    run(lambda: found.append(load()), config, stack)
+    return found[0]
+
+
+def test_the_blocks_of_a_stack_become_its_settings() -> None:
+    assert loaded(blocks()) == settings()
+
+
+def test_a_stack_without_blocks_asks_for_nothing() -> None:
+    assert loaded({}) == StackSettings.model_validate({})
+
+
+def test_settings_of_other_programs_and_providers_are_left_alone() -> None:
+    assert loaded({"aws:region": "eu-west-1", "another-program:eks": {"x": 1}}) == StackSettings.model_validate({})
+
+
+def test_dev_and_prod_ship_and_load() -> None:
+    assert STACKS == ["dev", "prod"]
+    for name in STACKS:
+        stack = stack_file.load(ROOT, name)
+        found = loaded(stack.config, name)
+        assert all([found.aws, found.eks, found.image, found.serving, found.monitoring])
+
+
+def test_a_mistake_stops_the_program_as_pulumi_prints_it_without_a_traceback() -> None:
+    with pytest.raises(SettingsError) as caught:
+        loaded({"images": {}}, "prod")
+
+    assert isinstance(caught.value, pulumi.RunError)
+    assert str(caught.value) == "Pulumi.prod.yaml: inference-platform:images is not a setting; did you mean image?"

@@ -1,0 +1,118 @@
+"""Which part of the repository may know of which other."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [ROOT / "__main__.py", *sorted(ROOT.glob("infra/**/*.py")), *sorted(ROOT.glob("inference_app/**/*.py"))]
+COMPONENTS = ("clusters", "images", "addons", "serving", "monitoring")
+SHARED_BY_COMPONENTS = {
+    "infra.charts",
+    "infra.clusters.cluster",
+    "infra.clusters.gpu",
+    "infra.images.registry",
+    "infra.settings",
+    "infra.versions",
+}
+"""Settings, protocols, facts and what makes releases: nothing in them is a component."""
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(source: str) -> Iterator[str]:
+    """Dotted names that a module imports; `from a import b` gives `a.b`, since b may be a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+IMPORTS = {module(path): set(imported(path.read_text(encoding="utf-8"))) for path in SOURCES}
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def offences(modules: str, *packages: str, but: tuple[str, ...] = ()) -> list[str]:
+    """Imports by `modules` of what lies in `packages`, those of `but` allowed."""
+    return [
+        f"{name} imports {found}"
+        for name in sorted(IMPORTS)
+        if within(name, modules)
+        for found in sorted(IMPORTS[name])
+        if within(found, *packages) and not within(found, *but)
+    ]
+
+
+def test_the_rules_are_read_from_the_real_sources() -> None:
+    assert "infra.clusters.cluster.Cluster" in IMPORTS["infra.serving.model_server"]
+    assert offences("infra.clusters.eks", "pulumi_aws") != []
+
+
+def test_the_server_knows_nothing_of_the_infrastructure() -> None:
+    assert offences("inference_app", "infra", "pulumi") == []
+
+
+def test_the_infrastructure_knows_the_servers_contract_only() -> None:
+    assert offences("infra", "inference_app", but=("inference_app.contract",)) == []
+    assert offences("__main__", "inference_app") == []
+
+
+def test_the_contract_needs_the_standard_library_only() -> None:
+    outside = {name.partition(".")[0] for name in IMPORTS["inference_app.contract"]} - sys.stdlib_module_names
+
+    assert outside == set()
+
+
+@pytest.mark.parametrize("room", ["serving", "addons", "monitoring"])
+def test_what_runs_on_a_cluster_knows_no_cloud(room: str) -> None:
+    assert offences(f"infra.{room}", "pulumi_aws", "infra.clusters.eks", "infra.settings.aws") == []
+
+
+@pytest.mark.parametrize("room", COMPONENTS)
+def test_components_know_each_other_by_protocol_only(room: str) -> None:
+    others = [f"infra.{other}" for other in COMPONENTS if other != room]
+
+    assert offences(f"infra.{room}", *others, but=tuple(SHARED_BY_COMPONENTS)) == []
+
+
+def test_settings_know_facts_and_no_component() -> None:
+    assert offences("infra.settings", "infra", but=("infra.settings", "infra.clusters.gpu", "infra.versions")) == []
+
+
+def test_nothing_below_the_program_knows_it_or_its_preview() -> None:
+    found = [line for room in COMPONENTS for line in offences(f"infra.{room}", "__main__", "infra.preview")]
+
+    assert found == []
+
+
+def test_a_stack_without_aws_loads_no_aws() -> None:
+    tree = ast.parse((ROOT / "__main__.py").read_text(encoding="utf-8"))
+    at_start = set(imported(ast.unparse(ast.Module([node for node in tree.body if not isinstance(node, ast.If)], []))))
+
+    assert [name for name in at_start if within(name, "infra.clusters.eks", "infra.images.ecr", "pulumi_aws")] == []
+
+
+READERS = {"Config", "CONFIG", "get_config_env", "get_config"}
+
+
+def test_only_load_reads_the_stacks_configuration() -> None:
+    reading = {
+        name
+        for name, path in zip(map(module, SOURCES), SOURCES, strict=True)
+        if within(name, "infra", "__main__") and not within(name, "infra.preview")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr in READERS)
+        or (isinstance(node, ast.alias) and node.name in READERS)
+    }
+
+    assert reading == {"infra.settings.load"}
