@@ -22,7 +22,7 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._reading_body = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Expect the first request's headers from now on."""
         super().connection_made(transport)
         self._expect_headers()

@@ -22,17 +22,19 @@ def rule_groups(
     objectives: ObjectiveSettings, selector: str, provider: contract.ExecutionProvider
 ) -> list[dict[str, Any]]:
     """The PrometheusRule's groups for the servers that `selector` matches, which should run on `provider`."""
+    return [{"name": "model-server", "rules": [*_promises(objectives, selector), *_conditions(selector, provider)]}]
+
+
+def _promises(objectives: ObjectiveSettings, selector: str) -> list[dict[str, Any]]:
     asked = f'{selector},route=~"{queries.INFERENCE_ROUTES}"'
     p95 = queries.quantile(contract.REQUEST_DURATION, asked, "5m", 0.95)
-    latency = objectives.p95_latency_ms
-    elsewhere = f'{selector},execution_provider!="{provider}"'
-    rules = [
+    return [
         alert(
             "HighLatency",
-            f"{p95} > {latency / 1000:g}",
+            f"{p95} > {objectives.p95_latency_ms / 1000:g}",
             10,
             "warning",
-            f"95 % of predictions should take less than {latency:g} ms",
+            f"95 % of predictions should take less than {objectives.p95_latency_ms:g} ms",
         ),
         alert(
             "HighErrorRate",
@@ -48,26 +50,20 @@ def rule_groups(
             "warning",
             "The queue is full and clients get 429; raise replicas.max or the pools",
         ),
-        alert(
-            "NoServerReady",
-            f"sum({contract.READY.name}{{{selector}}}) < 1",
-            2,
-            "critical",
-            "No model server is ready",
-        ),
-        alert(
-            "MetricsMissing",
-            f"absent({contract.READY.name}{{{selector}}})",
-            5,
-            "critical",
-            "No model server has been scraped",
-        ),
+    ]
+
+
+def _conditions(selector: str, provider: contract.ExecutionProvider) -> list[dict[str, Any]]:
+    ready = f"{contract.READY.name}{{{selector}}}"
+    elsewhere = f'{contract.MODEL_INFO.name}{{{selector},execution_provider!="{provider}"}}'
+    return [
+        alert("NoServerReady", f"sum({ready}) < 1", 2, "critical", "No model server is ready"),
+        alert("MetricsMissing", f"absent({ready})", 5, "critical", "No model server has been scraped"),
         alert(
             "WrongExecutionProvider",
-            f"count({contract.MODEL_INFO.name}{{{elsewhere}}}) > 0",
+            f"count({elsewhere}) > 0",
             5,
             "warning",
             f"A model server answers from another execution provider than {provider}",
         ),
     ]
-    return [{"name": "model-server", "rules": rules}]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import ServiceSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodSpecArgsDict, ServiceSpecArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from infra.clusters.cluster import Cluster
@@ -99,26 +99,6 @@ class ModelServer(pulumi.ComponentResource):
         )
 
     def _deployment(self) -> kubernetes.apps.v1.Deployment:
-        settings = self._args.settings
-        data = pod.environment(settings)
-        config = kubernetes.core.v1.ConfigMap(
-            self._name,
-            metadata=self._metadata(pod.config_name(APP, data)),
-            data=data,
-            immutable=True,
-            opts=self._child,
-        )
-        account = kubernetes.core.v1.ServiceAccount(
-            self._name, metadata=self._metadata(), automount_service_account_token=False, opts=self._child
-        )
-        spec = pod.pod_spec(
-            settings,
-            self._args.image,
-            config.metadata.name.apply(str),
-            account.metadata.name.apply(str),
-            LABELS,
-            self._args.cluster.spot_labels,
-        )
         return kubernetes.apps.v1.Deployment(
             self._name,
             metadata=self._metadata(),
@@ -132,13 +112,35 @@ class ModelServer(pulumi.ComponentResource):
                 "min_ready_seconds": 5,
                 "progress_deadline_seconds": 1500,
                 "revision_history_limit": 5,
-                "template": {"metadata": {"labels": LABELS}, "spec": spec},
+                "template": {"metadata": {"labels": LABELS}, "spec": self._pod_spec()},
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=self._prerequisites,
                 custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
             ),
+        )
+
+    def _pod_spec(self) -> PodSpecArgsDict:
+        """The pod, with the configuration and the account that it takes."""
+        data = pod.environment(self._args.settings)
+        config = kubernetes.core.v1.ConfigMap(
+            self._name,
+            metadata=self._metadata(pod.config_name(APP, data)),
+            data=data,
+            immutable=True,
+            opts=self._child,
+        )
+        account = kubernetes.core.v1.ServiceAccount(
+            self._name, metadata=self._metadata(), automount_service_account_token=False, opts=self._child
+        )
+        return pod.pod_spec(
+            self._args.settings,
+            self._args.image,
+            config.metadata.name.apply(str),
+            account.metadata.name.apply(str),
+            LABELS,
+            self._args.cluster.spot_labels,
         )
 
     def _service_metadata(self) -> ObjectMetaArgsDict:
