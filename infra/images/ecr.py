@@ -40,7 +40,7 @@ class EcrRepository(pulumi.ComponentResource):
             image_tag_mutability_exclusion_filters=[{"filter": f"{BUILD_CACHE_PREFIX}*", "filter_type": "WILDCARD"}],
             encryption_configurations=[{"encryption_type": "KMS"}],
             force_delete=args.settings.delete_images,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=not args.settings.delete_images),
         )
         aws.ecr.LifecyclePolicy(
             name,

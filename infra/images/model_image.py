@@ -13,7 +13,7 @@ from infra.settings.image import ImageSettings
 
 ROOT = Path(__file__).parents[2]
 APP = "inference_app"
-_NOT_IN_THE_IMAGE = {"training", "__pycache__"}
+_CACHE = "__pycache__"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,8 @@ class ModelImage(pulumi.ComponentResource):
                 }
             ],
             registries=[args.registry.login()],
-            opts=pulumi.ResourceOptions(parent=self),
+            # Old images are the registry's to expire: the one that leaves the program may still be running.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
 
 
@@ -72,11 +73,12 @@ def source_tag(settings: ImageSettings, root: Path = ROOT) -> str:
     """A tag that changes when anything that goes into the image does: `<variant>-<12 hex digits>`."""
     digest = hashlib.sha256(f"{settings.variant.value} {settings.base}".encode())
     for path in _sources(root / APP):
-        digest.update(f"\n{path.relative_to(root)} ".encode())
+        digest.update(f"\n{path.relative_to(root)} {path.stat().st_mode:o} ".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return f"{settings.variant.value}-{digest.hexdigest()[:12]}"
 
 
 def _sources(folder: Path) -> Iterable[Path]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in files if not _NOT_IN_THE_IMAGE & set(path.relative_to(folder).parts))
+    """What `Dockerfile.dockerignore` leaves in the build context."""
+    files = ((path, path.relative_to(folder).parts) for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path, parts in files if parts[0] != "training" and _CACHE not in parts)

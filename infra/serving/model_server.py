@@ -50,7 +50,11 @@ class ModelServer(pulumi.ComponentResource):
         )
         self._child = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         self._guard()
-        self._prerequisites = [namespace, *args.cluster.ready, *args.after]
+        self._rollout = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[namespace, *args.cluster.ready, *args.after],
+            custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
+        )
         deployment = self._deployment()
         kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
             name,
@@ -63,7 +67,7 @@ class ModelServer(pulumi.ComponentResource):
             name,
             metadata=self._service_metadata(),
             spec=self._service_spec(),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self._prerequisites),
+            opts=self._rollout,
         )
         self.url = service_url(service, args.settings)
         self.register_outputs({"url": self.url})
@@ -114,11 +118,7 @@ class ModelServer(pulumi.ComponentResource):
                 "revision_history_limit": 5,
                 "template": {"metadata": {"labels": LABELS}, "spec": self._pod_spec()},
             },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=self._prerequisites,
-                custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
-            ),
+            opts=self._rollout,
         )
 
     def _pod_spec(self) -> PodSpecArgsDict:

@@ -48,7 +48,7 @@ def execution_provider(settings: ServingSettings) -> ExecutionProvider:
 
 
 def config_name(prefix: str, data: Mapping[str, str]) -> str:
-    """A name that changes with the content, so that a changed setting rolls the pods and an old one can roll back."""
+    """A name that changes with the content, so that a changed setting rolls the pods."""
     digest = hashlib.sha256("\n".join(f"{key}={data[key]}" for key in sorted(data)).encode())
     return f"{prefix}-{digest.hexdigest()[:10]}"
 

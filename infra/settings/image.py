@@ -27,4 +27,4 @@ class ImageSettings(Settings):
     keep: Annotated[int, Field(ge=2), unit("images")] = 20
     """Tagged images that the registry keeps; older ones expire."""
     delete_images: bool = True
-    """Whether `destroy` deletes the registry with its images; false refuses while it holds any."""
+    """Whether `destroy` deletes the registry with its images; false refuses."""

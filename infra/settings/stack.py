@@ -25,7 +25,7 @@ class StackSettings(Settings):
     """One stack. A block that is absent creates nothing."""
 
     tags: Annotated[dict[str, str], Field(default_factory=dict)]
-    """Tags for every cloud resource, beside the project's and the stack's own."""
+    """Tags for every cloud resource, beside the project's and the stack's own. A change rolls every node group."""
     charts: ChartSettings = ChartSettings()
     """Helm chart sources."""
     aws: AwsSettings | None = None

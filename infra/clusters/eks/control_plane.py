@@ -77,7 +77,10 @@ class ControlPlane(pulumi.ComponentResource):
             enabled_cluster_log_types=["api", "audit", "authenticator", "controllerManager", "scheduler"],
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=args.settings.deletion_protection,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[role, logs]),
+            # EKS refuses the deletion only when half of the stack is gone; Pulumi refuses before it begins.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[role, logs], protect=args.settings.deletion_protection
+            ),
         )
 
     def _administrator(self, name: str, args: ControlPlaneArgs, principal_arn: str) -> pulumi.Resource:

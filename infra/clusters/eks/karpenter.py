@@ -48,7 +48,9 @@ class Karpenter(pulumi.ComponentResource):
         )
         # The CRDs' own chart upgrades them; Helm never upgrades those that lie inside a chart.
         crds = self._release(f"{name}-crd", "karpenter-crd", {}, [])
-        controller = self._release(name, "karpenter", values(context, queue.queue_name), [crds, role, queue, entry])
+        controller = self._release(
+            name, "karpenter", values(context, queue.queue_name), [crds, role, queue, entry, args.node_role]
+        )
         for pool_name, pool in context.eks.gpu_pools.items():
             if pool.max > pool.min:
                 self._pool(pool_name, pool, controller)

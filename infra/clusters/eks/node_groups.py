@@ -46,7 +46,7 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupArgs:
-    """`size` is the number of nodes; with `keep_size` a later change of it by others is left alone."""
+    """`size` is the number of nodes, from first to last: Karpenter adds its own beside the group."""
 
     placement: Placement
     ami_type: AmiType
@@ -56,7 +56,6 @@ class NodeGroupArgs:
     disk_gib: int
     labels: Mapping[str, str]
     taints: Sequence[NodeGroupTaintArgsDict] = ()
-    keep_size: bool = False
 
 
 class NodeGroup(pulumi.ComponentResource):
@@ -82,11 +81,7 @@ class NodeGroup(pulumi.ComponentResource):
             taints=args.taints,
             update_config={"max_unavailable": 1},
             node_repair_config={"enabled": True},
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[placement.role, *placement.after],
-                ignore_changes=["scalingConfig.desiredSize"] if args.keep_size else None,
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[placement.role, *placement.after]),
         )
         self.register_outputs({"nodeGroupName": group.node_group_name})
 
@@ -133,7 +128,7 @@ def system_group(placement: Placement) -> NodeGroupArgs:
 
 
 def gpu_group(placement: Placement, name: str, pool: GpuPoolSettings) -> NodeGroupArgs:
-    """The nodes of a GPU pool that are always there; a schedule or a person may change their number meanwhile."""
+    """The nodes of a GPU pool that are always there."""
     key, value, effect = NODE_TAINT
     return NodeGroupArgs(
         placement=placement,
@@ -144,5 +139,4 @@ def gpu_group(placement: Placement, name: str, pool: GpuPoolSettings) -> NodeGro
         disk_gib=pool.disk_gib,
         labels=gpu_node_labels(name),
         taints=[{"key": key, "value": value, "effect": EKS_EFFECTS[effect]}],
-        keep_size=True,
     )

@@ -76,7 +76,10 @@ def test_the_policy_is_the_repositorys_own(built: Plan) -> None:
 
 @pytest.mark.parametrize("deletes", [True, False])
 def test_a_registry_with_images_is_deleted_only_where_that_is_allowed(deletes: bool) -> None:
-    assert preview(deleteImages=deletes).one(REPOSITORY).inputs["forceDelete"] is deletes
+    registry = preview(deleteImages=deletes).one(REPOSITORY)
+
+    assert registry.inputs["forceDelete"] is deletes
+    assert registry.protect is not deletes
 
 
 def test_the_password_of_a_push_is_a_secret(built: Plan, pushed: Any) -> None:
@@ -99,6 +102,10 @@ def test_a_build_is_for_amd64_from_the_servers_dockerfile_and_only_by_up(pushed:
 
 def test_a_built_image_is_named_by_the_digest_that_the_push_returns(built: Plan) -> None:
     assert built.exports == {"image": "${image.ref: string}"}
+
+
+def test_an_image_that_leaves_the_program_stays_in_the_registry(built: Plan) -> None:
+    assert built.one(IMAGE).options["retainOnDelete"] is True
 
 
 def test_a_given_digest_is_not_built_and_asks_for_no_credentials() -> None:

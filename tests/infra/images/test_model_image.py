@@ -42,6 +42,14 @@ def test_a_changed_or_new_file_changes_the_tag(repository: Path, path: str) -> N
     assert source_tag(CUDA, repository) != before
 
 
+def test_another_file_mode_changes_the_tag_as_it_changes_the_image(repository: Path) -> None:
+    before = source_tag(CUDA, repository)
+
+    (repository / "inference_app/app.py").chmod(0o755)
+
+    assert source_tag(CUDA, repository) != before
+
+
 def test_a_renamed_file_changes_the_tag(repository: Path) -> None:
     before = source_tag(CUDA, repository)
 
@@ -54,6 +62,7 @@ def test_a_renamed_file_changes_the_tag(repository: Path) -> None:
     "path",
     [
         "inference_app/training/train.py",
+        "inference_app/training/deep/train.py",
         "inference_app/__pycache__/app.pyc",
         "inference_app/protocols/__pycache__/v2.pyc",
         "infra/x.py",

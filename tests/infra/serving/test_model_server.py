@@ -170,6 +170,12 @@ def test_pods_and_balancers_come_after_what_makes_them_possible(plan: Plan, type
         assert waits_for(plan, plan.one(type_), earlier)
 
 
+def test_a_rollout_and_its_service_wait_as_long_as_a_gpu_node_may_take(plan: Plan) -> None:
+    timeouts = [plan.one(type_).options["customTimeouts"] for type_ in (DEPLOYMENT, SERVICE)]
+
+    assert timeouts == [{"create": "25m", "update": "25m"}] * 2
+
+
 def test_spot_terms_are_the_clusters(plan: Plan) -> None:
     affinity = pod_of(plan)["spec"]["affinity"]["nodeAffinity"]
     preferred = affinity["preferredDuringSchedulingIgnoredDuringExecution"]

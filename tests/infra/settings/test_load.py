@@ -37,6 +37,14 @@ def test_dev_and_prod_ship_and_load() -> None:
         assert all([found.aws, found.eks, found.image, found.serving, found.monitoring])
 
 
+def test_a_secret_inside_a_block_is_refused_before_it_reaches_the_state() -> None:
+    with pytest.raises(SettingsError) as caught:
+        run(lambda: load() and None, {"tags": {"token": "hunter2"}}, "prod", secrets=["tags"])
+
+    assert str(caught.value).startswith("Pulumi.prod.yaml: inference-platform:tags must not hold a secret")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_mistake_stops_the_program_as_pulumi_prints_it_without_a_traceback() -> None:
     with pytest.raises(SettingsError) as caught:
         loaded({"images": {}}, "prod")

@@ -85,5 +85,7 @@ def test_other_partitions_have_arns_of_their_own(eks_with: Any) -> None:
 
 
 def test_deletion_protection_reaches_the_cluster(eks: Plan, eks_with: Any) -> None:
-    assert eks.one(CLUSTER).inputs["deletionProtection"] is False
-    assert eks_with({"eks.deletionProtection": True}).one(CLUSTER).inputs["deletionProtection"] is True
+    protected = eks_with({"eks.deletionProtection": True}).one(CLUSTER)
+
+    assert (eks.one(CLUSTER).inputs["deletionProtection"], eks.one(CLUSTER).protect) == (False, False)
+    assert (protected.inputs["deletionProtection"], protected.protect) == (True, True)

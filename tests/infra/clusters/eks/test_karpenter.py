@@ -93,6 +93,15 @@ def test_the_controller_hears_of_interruptions_through_its_queue(eks: Plan) -> N
         assert target.inputs["rule"] == f"${{{target.name}.name: string}}"
 
 
+def test_the_controller_ends_before_what_lets_its_nodes_join(eks: Plan) -> None:
+    controller = eks.one(RELEASE, "eks-karpenter")
+    attachments = eks.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    theirs = [each for each in attachments if each.name.startswith("eks-karpenter-nodes-")]
+
+    assert len(theirs) == 2
+    assert all(waits_for(eks, controller, each) for each in theirs)
+
+
 def test_spot_notices_and_rebalance_advice_are_among_the_events(eks: Plan) -> None:
     rules = eks.of_type("aws:cloudwatch/eventRule:EventRule")
     patterns = [json.loads(rule.inputs["eventPattern"]) for rule in rules]

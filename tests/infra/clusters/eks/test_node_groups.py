@@ -76,14 +76,12 @@ def test_a_pool_without_a_floor_has_an_empty_group(eks_with: Any) -> None:
     assert group(plan, "eks-spot")["scalingConfig"] == {"minSize": 0, "desiredSize": 0, "maxSize": 1}
 
 
-def test_a_changed_number_of_gpu_nodes_is_left_alone_and_of_system_nodes_is_not(eks: Plan) -> None:
-    ignored = {each.name: each.ignore_changes for each in eks.of_type(GROUP)}
+def test_no_autoscaler_owns_a_group_so_a_raised_floor_raises_all_three_sizes(eks: Plan, eks_with: Any) -> None:
+    raised = eks_with({"eks.gpuPools": {"spot": {"instanceTypes": ["g4dn.xlarge"], "min": 3, "max": 4}}})
 
-    assert ignored == {
-        "eks-system": [],
-        "eks-spot": ["scalingConfig.desiredSize"],
-        "eks-fixed": ["scalingConfig.desiredSize"],
-    }
+    # An ignored desired size would stay below the new minimum, which EKS refuses.
+    assert [each.ignore_changes for each in eks.of_type(GROUP)] == [[], [], []]
+    assert group(raised, "eks-spot")["scalingConfig"] == {"minSize": 3, "desiredSize": 3, "maxSize": 3}
 
 
 def test_gpu_nodes_carry_our_label_and_taint_and_system_nodes_do_not(eks: Plan) -> None:
