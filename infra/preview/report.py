@@ -74,7 +74,7 @@ def open_values(plan: Plan, files: list[Manifest]) -> Iterator[str]:
             yield "--set " + " or ".join(shlex.quote(f"output.{key}={match['type'].upper()}") for key in keys)
     secret = sum(holds_secret(file.document) for file in files)
     if secret:
-        yield f"secrets are left out of {secret} of the files: `up` takes them from the stack's encrypted configuration"
+        yield f"secrets are left out of {secret} of the files: `up` alone has them"
 
 
 def charts(files: list[Manifest]) -> Iterator[str]:
