@@ -45,7 +45,7 @@ def test_each_open_value_comes_with_the_option_that_fills_it(sample: Plan) -> No
         "--set output.credentials.metadata.name=STRING",
         "--set output.eks.vpcConfig.clusterSecurityGroupId=STRING",
         "--set output.image.ref=STRING",
-        "secrets are left out of 1 of the files: `up` takes them from the stack's encrypted configuration",
+        "secrets are left out of 1 of the files: `up` alone has them",
     ]
 
 
