@@ -7,6 +7,7 @@ import os
 import runpy
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pulumi
@@ -15,7 +16,7 @@ from infra.preview import manifests
 from infra.preview.checks import check_plan
 from infra.preview.errors import PreviewError
 from infra.preview.report import plain_plan, report
-from infra.preview.runner import run
+from infra.preview.runner import UNAWAITED, run
 from infra.preview.stack_file import load, split_settings
 
 ROOT = Path(__file__).parents[2]
@@ -80,4 +81,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # What a failed program leaves behind may be collected as late as at the end of the process.
+    warnings.filterwarnings("ignore", UNAWAITED, RuntimeWarning)
     sys.exit(main())

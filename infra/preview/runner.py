@@ -16,6 +16,8 @@ from infra.preview.plan import Plan, in_order
 from infra.preview.wire import Plain
 
 PROJECT = "inference-platform"
+UNAWAITED = "coroutine 'Output"
+"""How Python's warning of the coroutines begins that a failed program leaves; its first error is the one to hear."""
 
 
 class Log:
@@ -66,8 +68,7 @@ def run(
 
 def _drive(program: Callable[[], None]) -> None:
     with warnings.catch_warnings(), asyncio.Runner() as loop:
-        # A failed program leaves futures and coroutines that nobody awaits; its first error is the one to hear.
-        warnings.filterwarnings("ignore", "coroutine 'Output", RuntimeWarning)
+        warnings.filterwarnings("ignore", UNAWAITED, RuntimeWarning)
         loop.get_loop().set_exception_handler(_ignore)
         loop.run(pulumi.runtime.run_in_stack(program))
 
