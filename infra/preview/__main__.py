@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Preview one stack; return 0, 1 when a check fails, 2 when the user's input is wrong (a line for each mistake)."""
+    # What a failed program leaves behind may be collected as late as at the end of the process.
+    warnings.filterwarnings("ignore", UNAWAITED, RuntimeWarning)
     options = _parser().parse_args(arguments)
     try:
         return preview(options, root)
@@ -81,6 +83,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    # What a failed program leaves behind may be collected as late as at the end of the process.
-    warnings.filterwarnings("ignore", UNAWAITED, RuntimeWarning)
     sys.exit(main())
