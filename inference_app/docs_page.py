@@ -30,7 +30,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
             f"<p>{escape(operation.get('description', ''))}</p>",
             *(_body(media_type, body) for media_type, body in bodies.items()),
             "<ul>",
-            *(f"<li>{code}: {escape(answer.get('description', ''))}</li>" for code, answer in answers.items()),
+            *(f"<li>{code}: {escape(answer.get('description', ''))}</li>" for code, answer in sorted(answers.items())),
             "</ul>",
         ]
     )
