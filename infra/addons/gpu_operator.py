@@ -16,7 +16,7 @@ SHARING_CONFIG = "shared"
 
 @dataclass(frozen=True, kw_only=True)
 class GpuOperatorArgs:
-    """`time_slices` is how many pods share a GPU; `after` is what must be installed before."""
+    """`time_slices` is how many pods share a GPU."""
 
     time_slices: int
     chart_mirror: str | None = None

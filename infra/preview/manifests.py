@@ -2,13 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from infra.preview.markers import MARKER, holds_secret
+from infra.preview.markers import MARKER, holds_secret, is_secret, markers_in
 from infra.preview.plan import Plan, Resource
 from infra.preview.wire import Plain
 
@@ -55,9 +55,18 @@ def is_object(resource: Resource) -> bool:
 
 
 def manifests(plan: Plan) -> list[Manifest]:
-    """Return a file for each Kubernetes object and each chart, numbered per cluster in apply order."""
-    objects = [resource for resource in plan.resources if is_object(resource)]
-    return _numbered(objects, _object_file) + _numbered(plan.of_type(RELEASE), _values_file)
+    """Return a file for each Kubernetes object and each chart, numbered per cluster in the order to apply them in.
+
+    Objects and charts share the numbers: a chart needs its namespace, and custom resources need the chart that
+    defines them.
+    """
+    wanted = [resource for resource in plan.resources if is_object(resource) or resource.type == RELEASE]
+    files: list[Manifest] = []
+    for cluster in sorted({resource.provider_name for resource in wanted}):
+        own = [resource for resource in wanted if resource.provider_name == cluster]
+        width = max(2, len(str(len(own))))
+        files += [_file(resource, Path(cluster), f"{number:0{width}}") for number, resource in enumerate(own, start=1)]
+    return files
 
 
 def write(files: list[Manifest], folder: Path) -> None:
@@ -84,13 +93,8 @@ def kubernetes_object(resource: Resource) -> dict[str, Plain]:
     return {**resource.inputs, "metadata": metadata}
 
 
-def _numbered(resources: list[Resource], make: Callable[[Resource, Path, str], Manifest]) -> list[Manifest]:
-    files: list[Manifest] = []
-    for cluster in sorted({resource.provider_name for resource in resources}):
-        own = [resource for resource in resources if resource.provider_name == cluster]
-        width = max(2, len(str(len(own))))
-        files += [make(resource, Path(cluster), f"{number:0{width}}") for number, resource in enumerate(own, start=1)]
-    return files
+def _file(resource: Resource, folder: Path, number: str) -> Manifest:
+    return (_values_file if resource.type == RELEASE else _object_file)(resource, folder, number)
 
 
 def _object_file(resource: Resource, folder: Path, number: str) -> Manifest:
@@ -101,20 +105,27 @@ def _object_file(resource: Resource, folder: Path, number: str) -> Manifest:
         resource=resource,
         path=folder / _file_name(f"{number}-{document['kind'].lower()}-{name}.yaml"),
         document=document,
-        header="# The secret values are left out: put them in before you apply this.\n"
-        if holds_secret(document)
-        else "",
+        header=_comment(_missing(document)),
     )
+
+
+def _missing(document: Mapping[str, Plain]) -> Iterator[str]:
+    """What keeps the file from being applied as it is; the API server would take most markers for text."""
+    if holds_secret(document):
+        yield "The secret values are left out: put them in before you apply this."
+    if known_later := sorted(marker for marker in markers_in(document) if not is_secret(marker)):
+        yield f"Known only after `up`, or with --set: {', '.join(known_later)}"
 
 
 def _values_file(resource: Resource, folder: Path, number: str) -> Manifest:
     path = folder / "charts" / _file_name(f"{number}-{resource.name}.values.yaml")
-    return Manifest(
-        resource=resource,
-        path=path,
-        document=resource.inputs.get("values") or {},
-        header=f"# {helm_command(resource, path.name)}\n",
-    )
+    values: Mapping[str, Plain] = resource.inputs.get("values") or {}
+    header = _comment([helm_command(resource, path.name), *_missing(values)])
+    return Manifest(resource=resource, path=path, document=values, header=header)
+
+
+def _comment(lines: Iterable[str]) -> str:
+    return "".join(f"# {line}\n" for line in lines)
 
 
 def helm_command(resource: Resource, values: str) -> str:
@@ -125,8 +136,14 @@ def helm_command(resource: Resource, values: str) -> str:
         "--repo": repository.get("repo"),
         "--version": inputs.get("version"),
         "--namespace": inputs.get("namespace"),
+        "--timeout": f"{inputs['timeout']}s" if "timeout" in inputs else None,
     }
-    flags = {"createNamespace": "--create-namespace", "skipCrds": "--skip-crds", "atomic": "--atomic"}
+    flags = {
+        "createNamespace": "--create-namespace",
+        "skipCrds": "--skip-crds",
+        "atomic": "--atomic",
+        "cleanupOnFail": "--cleanup-on-fail",
+    }
     words = ["helm", "upgrade", "--install", str(resource.outputs.get("name", resource.name)), str(inputs.get("chart"))]
     words += [word for option, value in options.items() if value for word in (option, str(value))]
     words += [flag for key, flag in flags.items() if inputs.get(key) is True]

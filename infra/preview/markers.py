@@ -27,7 +27,12 @@ def markers_in(value: Plain) -> set[str]:
 
 def holds_secret(value: Plain) -> bool:
     """Tell whether a masked secret is anywhere inside `value`."""
-    return any(found.startswith(f"${{{SECRET_PATH}: ") for found in markers_in(value))
+    return any(map(is_secret, markers_in(value)))
+
+
+def is_secret(found: str) -> bool:
+    """Tell whether the marker `found` stands for a secret."""
+    return found.startswith(f"${{{SECRET_PATH}: ")
 
 
 def leaves(value: Plain, path: str = "") -> Iterator[tuple[str, Plain]]:

@@ -26,7 +26,7 @@ def report(plan: Plan, checked: Checked, files: list[Manifest]) -> Iterator[str]
     yield from _section("Exports after `up`", exports(plan))
     yield from _section("Checks", checks(checked))
     yield from _section("Known only after `up`, in the manifests", open_values(plan, files))
-    yield from _section("Charts to install before the manifests", charts(files))
+    yield from _section("To apply by hand, in this order", steps(files))
     yield from _section("Failed checks", (str(failure) for failure in checked.failures))
 
 
@@ -77,9 +77,14 @@ def open_values(plan: Plan, files: list[Manifest]) -> Iterator[str]:
         yield f"secrets are left out of {secret} of the files: `up` alone has them"
 
 
-def charts(files: list[Manifest]) -> Iterator[str]:
-    """Yield where the values of each chart are; the first line of the file is the command that installs it."""
-    yield from (str(file.path) for file in files if file.resource.type == RELEASE)
+def steps(files: list[Manifest]) -> Iterator[str]:
+    """Yield runs of objects to apply, and between them the charts, each with its command in its file's first line."""
+    for (_, is_chart), group in groupby(files, key=lambda file: (file.path.parts[0], file.resource.type == RELEASE)):
+        run = [str(file.path) for file in group]
+        if is_chart:
+            yield from (f"helm     {path}" for path in run)
+        else:
+            yield f"kubectl  {run[0]}" + (f" to {run[-1]}" if len(run) > 1 else "")
 
 
 def _keys(plan: Plan, marker: str, path: str) -> list[str]:

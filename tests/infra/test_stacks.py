@@ -112,6 +112,20 @@ def test_every_namespace_that_an_object_names_is_made_or_kubernetes_own(plan: Pl
     assert named - made == {"kube-system"}
 
 
+def test_applied_in_the_order_of_their_numbers_nothing_misses_what_it_names(plan: Plan) -> None:
+    brought_by = {"karpenter.k8s.aws": "karpenter-crd", "karpenter.sh": "karpenter-crd"}
+    brought_by["monitoring.coreos.com"] = "kube-prometheus-stack"
+    there, missing = {"kube-system"}, list[str]()
+    for file in manifests(plan):
+        inputs = file.resource.inputs
+        group = str(inputs.get("apiVersion", "")).partition("/")[0]
+        needs = {inputs.get("namespace"), inputs.get("metadata", {}).get("namespace"), brought_by.get(group)} - {None}
+        missing += [f"{file.path} needs {need}" for need in needs - there]
+        there.add(str(inputs["name"] if "name" in inputs else inputs["metadata"]["name"]))
+
+    assert missing == []
+
+
 def test_no_secret_is_shown(plan: Plan) -> None:
     secret = f"${{{SECRET_PATH}: string}}"
 

@@ -69,7 +69,7 @@ def test_given_values_complete_the_manifests(project: Path, tmp_path: Path, caps
 
     main(["--stack", "dev", "--out", str(tmp_path), *(word for each in settings for word in ("--set", each))], project)
 
-    deployment = (tmp_path / "manifests/eks-api/05-deployment-server.yaml").read_text(encoding="utf-8")
+    deployment = (tmp_path / "manifests/eks-api/06-deployment-server.yaml").read_text(encoding="utf-8")
     assert "image: r.example.com/models@sha256:abc" in deployment
     assert "--set" not in capsys.readouterr().out
 

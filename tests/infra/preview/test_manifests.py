@@ -12,19 +12,19 @@ def objects(plan: Plan) -> dict[str, Manifest]:
     return {str(file.path): file for file in manifests(plan)}
 
 
-def test_each_object_is_a_file_of_its_cluster_in_apply_order(sample: Plan) -> None:
+def test_each_object_and_chart_is_a_file_of_its_cluster_in_one_apply_order(sample: Plan) -> None:
     assert list(objects(sample)) == [
-        "eks-api/01-namespace-serving.yaml",
-        "eks-api/02-secret-credentials.yaml",
-        "eks-api/03-service-gateway.yaml",
-        "eks-api/04-servicemonitor-server.yaml",
-        "eks-api/05-deployment-server.yaml",
         "eks-api/charts/01-monitoring.values.yaml",
+        "eks-api/02-namespace-serving.yaml",
+        "eks-api/03-secret-credentials.yaml",
+        "eks-api/04-service-gateway.yaml",
+        "eks-api/05-servicemonitor-server.yaml",
+        "eks-api/06-deployment-server.yaml",
     ]
 
 
 def test_a_manifest_is_the_object_without_pulumis_annotations(sample: Plan) -> None:
-    namespace = objects(sample)["eks-api/01-namespace-serving.yaml"]
+    namespace = objects(sample)["eks-api/02-namespace-serving.yaml"]
 
     assert yaml.safe_load(namespace.text) == {
         "apiVersion": "v1",
@@ -34,9 +34,12 @@ def test_a_manifest_is_the_object_without_pulumis_annotations(sample: Plan) -> N
 
 
 def test_an_object_without_a_name_shows_the_marker_for_it(sample: Plan) -> None:
-    secret = objects(sample)["eks-api/02-secret-credentials.yaml"]
+    secret = objects(sample)["eks-api/03-secret-credentials.yaml"]
 
-    assert secret.text.startswith("# The secret values are left out")
+    assert secret.text.splitlines()[:2] == [
+        "# The secret values are left out: put them in before you apply this.",
+        "# Known only after `up`, or with --set: ${credentials.metadata.name: string}",
+    ]
     assert secret.document["metadata"] == {"name": "${credentials.metadata.name: string}", "namespace": "serving"}
 
 

@@ -1,7 +1,7 @@
 from infra.preview import Plan
 from infra.preview.checks import check_plan
 from infra.preview.manifests import manifests
-from infra.preview.report import charts, checks, counts, exports, open_values, report, tree
+from infra.preview.report import checks, counts, exports, open_values, report, steps, tree
 
 
 def test_children_stand_below_their_component(sample: Plan) -> None:
@@ -56,8 +56,11 @@ def test_kinds_that_nothing_checks_point_to_their_reasons(sample: Plan) -> None:
     assert lines[-1].startswith("[2] a custom resource; its schema comes with the chart")
 
 
-def test_the_charts_to_install_first_are_listed(sample: Plan) -> None:
-    assert list(charts(manifests(sample))) == ["eks-api/charts/01-monitoring.values.yaml"]
+def test_charts_and_runs_of_objects_are_steps_in_one_order(sample: Plan) -> None:
+    assert list(steps(manifests(sample))) == [
+        "helm     eks-api/charts/01-monitoring.values.yaml",
+        "kubectl  eks-api/02-namespace-serving.yaml to eks-api/06-deployment-server.yaml",
+    ]
 
 
 def test_the_report_is_the_same_each_time(sample: Plan) -> None:
