@@ -57,4 +57,4 @@ def test_every_python_folder_the_server_needs_is_copied() -> None:
 
 
 def test_the_model_comes_last_so_that_a_new_one_rebuilds_one_layer() -> None:
-    assert instructions("COPY")[-1] == "inference_app/model_repository/ inference_app/model_repository/"
+    assert instructions("COPY")[-1] == "inference_app/model_repository/ /app/inference_app/model_repository/"
