@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pulumi.automation import PulumiCommand
 
+from infra.preview import StackFileError, stack_file
+
 ROOT = Path(__file__).parents[1]
 
 # `--run-program`: without it `destroy` skips delete hooks and reads no settings.
@@ -20,8 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("operation", choices=ARGUMENTS)
     parser.add_argument("--stack", required=True)
     options, more = parser.parse_known_args(arguments)
-    if not (ROOT / f"Pulumi.{options.stack}.yaml").exists():
-        return _refuse(f"there is no Pulumi.{options.stack}.yaml; copy Pulumi.dev.yaml and change its values")
+    try:
+        stack_file.load(ROOT, options.stack)
+    except StackFileError as error:
+        return _refuse(str(error))
     if not shutil.which("aws"):
         return _refuse("the AWS CLI is not on PATH; the cluster's kubeconfig asks it for tokens")
     try:

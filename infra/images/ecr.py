@@ -9,9 +9,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_docker_build import RegistryArgsDict
 
+from infra.images.registry import BUILD_CACHE_PREFIX
 from infra.settings.image import ImageSettings
-
-BUILD_CACHE_PREFIX = "cache-"
 
 
 @dataclass(frozen=True, kw_only=True)

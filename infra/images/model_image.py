@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 import pulumi_docker_build as docker_build
 
-from infra.images.registry import Registry
+from infra.images.registry import BUILD_CACHE_PREFIX, Registry
 from infra.settings.image import ImageSettings
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ class ModelImage(pulumi.ComponentResource):
 
     def _build(self, name: str, args: ModelImageArgs) -> docker_build.Image:
         url, settings = args.registry.repository_url, args.settings
-        cache = pulumi.Output.concat(url, f":cache-{settings.variant.value}")
+        cache = pulumi.Output.concat(url, f":{BUILD_CACHE_PREFIX}{settings.variant.value}")
         return docker_build.Image(
             name,
             # Relative to the program, so that a laptop's state and CI's are the same.

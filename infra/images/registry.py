@@ -5,6 +5,9 @@ from typing import Protocol
 import pulumi
 from pulumi_docker_build import RegistryArgsDict
 
+BUILD_CACHE_PREFIX = "cache-"
+"""Tags that begin so hold build caches and may move; all others name an image for good."""
+
 
 class Registry(Protocol):
     """One repository of one container registry, which the stack's clusters may pull from."""

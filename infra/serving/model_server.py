@@ -19,7 +19,8 @@ LABELS = {"app.kubernetes.io/name": APP}
 """What the Service, the policies and the monitoring select the server's pods by."""
 
 # A spot node's boot and the CUDA image's pull come before the first pod is ready.
-ROLLOUT_TIMEOUT = "25m"
+ROLLOUT_SECONDS = 25 * 60
+ROLLOUT_TIMEOUT = f"{ROLLOUT_SECONDS // 60}m"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +115,7 @@ class ModelServer(pulumi.ComponentResource):
                     "rolling_update": {"max_surge": ROLLOUT_SURGE, "max_unavailable": 0},
                 },
                 "min_ready_seconds": 5,
-                "progress_deadline_seconds": 1500,
+                "progress_deadline_seconds": ROLLOUT_SECONDS,
                 "revision_history_limit": 5,
                 "template": {"metadata": {"labels": LABELS}, "spec": self._pod_spec()},
             },

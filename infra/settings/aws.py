@@ -12,6 +12,13 @@ from infra.versions import kubernetes_versions
 
 SYSTEM_POOL = "system"
 
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+# fmt: off
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)
+# fmt: on
+
 
 class Capacity(StrEnum):
     """How EC2 instances are bought; spot ones can be taken back with two minutes' notice."""
@@ -160,33 +167,8 @@ class EksSettings(Settings):
     @field_validator("log_retention_days")
     @classmethod
     def _offered(cls, days: int) -> int:
-        # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-        offered = (
-            1,
-            3,
-            5,
-            7,
-            14,
-            30,
-            60,
-            90,
-            120,
-            150,
-            180,
-            365,
-            400,
-            545,
-            731,
-            1096,
-            1827,
-            2192,
-            2557,
-            2922,
-            3288,
-            3653,
-        )
-        if days not in offered:
-            raise ValueError(f"must be one of {', '.join(map(str, offered))}")
+        if days not in LOG_RETENTION_DAYS:
+            raise ValueError(f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}")
         return days
 
     @model_validator(mode="after")
