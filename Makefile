@@ -6,7 +6,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check preview up destroy serve train train-check docs lock clean
+.PHONY: help benchmark demo test test-all check preview up destroy serve train train-check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ train-check: .venv-training/installed .venv/installed ## train into build/ and a
 	.venv-training/bin/python -m inference_app.training --repository build/trained
 	MODEL_REPOSITORY=build/trained .venv/bin/python -m inference_app.demo
 
+benchmark: .venv/installed ## the model server beside its peers, 30 minutes on a quiet machine; needs wrk
+	.venv/bin/python -m benchmarks.serving
+
 docs: .venv/installed ## write the generated pages of docs/
 	.venv/bin/python -m docs.generate
 
@@ -52,6 +55,8 @@ lock: .venv/installed ## resolve pyproject.toml's dependencies into the requirem
 	$(LOCK) --group cpu -o inference_app/requirements-cpu.txt -c requirements.txt
 	$(LOCK) --group cuda -o inference_app/requirements-cuda.txt -c inference_app/requirements-cpu.txt
 	$(LOCK) --group dev -o requirements-dev.txt -c requirements.txt -c inference_app/requirements-cpu.txt
+	$(LOCK) --group clients -o tests/inference_app/clients/scripts/requirements.txt -c requirements.txt
+	$(LOCK) --group fuzz -o tests/inference_app/fuzz/requirements.txt
 	$(LOCK) --group training -o inference_app/training/requirements.txt
 
 clean: ## remove environments and build products

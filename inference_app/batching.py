@@ -4,17 +4,25 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from inference_app import tensors
 from inference_app.errors import DeadlineExceeded, InferenceError, ModelFailed, NotReady, QueueFull, TooLarge
-from inference_app.metrics import Metrics
+from inference_app.jobs import FutureJob, Job
+from inference_app.metrics import ModelMetrics
+from inference_app.outputs import BatchOutputs, Rows
 from inference_app.tensors import Arrays
 
 logger = logging.getLogger(__name__)
 
 STOPPING = "the server is stopping"
+
+PACE_WEIGHT = 0.2
+"""How much the latest batch counts in the average."""
+
+Run = Callable[[Arrays], BatchOutputs]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,176 +33,180 @@ class BatchingLimits:
     max_delay: float = 0
     max_queue_size: int
     timeout: float
+    ragged: bool = True
+    """Whether requests may differ in shape beyond the batch axis."""
 
 
-@dataclass(eq=False, slots=True)
-class Job:
-    """Examples that enter the model together, and who waits for them."""
+class Batcher(ABC):
+    """A queue of requests for one model; lives on the event loop, whose thread alone may call it."""
 
-    inputs: Arrays
-    rows: int
-    future: asyncio.Future[Arrays]
-    queued_at: float
-    signature: tuple[tuple[int, ...], ...] = field(init=False)
+    _parallel = 1
 
-    def __post_init__(self) -> None:
-        self.signature = tuple(array.shape[1:] for array in self.inputs.values())
-
-
-class Batcher:
-    """A queue on the event loop, drained by one thread that runs the model outside the interpreter lock."""
-
-    def __init__(self, run: Callable[[Arrays], Arrays], limits: BatchingLimits, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        run: Run,
+        limits: BatchingLimits,
+        metrics: ModelMetrics,
+        on_error: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
         self._run = run
         self._limits = limits
         self._metrics = metrics
+        self._on_error = on_error
         self._loop = asyncio.get_running_loop()
         # A dict is a queue from whose middle a job can leave in constant time.
         self._waiting: dict[Job, None] = {}
         self._rows = 0
+        self._pace = 0.0
+        """Seconds from one example to the next lately, all threads together."""
         self._closed = False
-        self._changed = threading.Condition()
-        metrics.queue_size.set_function(lambda: self._rows)
-        # A daemon, so that a model call that never returns cannot keep a stopping process alive.
-        self._thread = threading.Thread(target=self._work, name="model", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        metrics.queue_size = lambda: self._rows
 
-    async def infer(self, inputs: Arrays) -> Arrays:
-        """The model's outputs for one request of any number of examples; more than a batch holds are split.
+    def submit(self, job: Job, now: float, deadline: float | None = None) -> None:
+        """Queue a job with inputs of any number of examples; more than a batch holds are split.
 
-        Raises `QueueFull`, `TooLarge` (more examples than the queue ever holds), `DeadlineExceeded`, `ModelFailed`
-        or `NotReady` (closed). Cancelling drops what has not reached the model.
+        `now` and `deadline`, which lies at most the limits' timeout ahead, are `time.perf_counter()` seconds. The job
+        hears of `DeadlineExceeded`, `ModelFailed`, `NotReady` or `Suspicious`. Raises `QueueFull` (also for a job that
+        would wait beyond its deadline: it is refused while that helps), `TooLarge` (more examples than the queue ever
+        holds) or `NotReady` (closed).
         """
-        jobs = self._enqueue(inputs)
-        expiry = self._loop.call_later(self._limits.timeout, self._expire, jobs)
+        limits, rows = self._limits, tensors.rows(job.inputs)
+        latest = now + limits.timeout
+        job.rows = rows
+        job.queued_at = now
+        job.deadline = latest if deadline is None or deadline > latest else deadline
+        if self._closed:
+            raise NotReady(STOPPING)
+        waiting = self._rows
+        if waiting + rows > limits.max_queue_size or (waiting and now + waiting * self._pace > job.deadline):
+            raise self._refusal(rows)
+        with self._lock:
+            if rows <= limits.max_batch_size:
+                self._waiting[job] = None
+            else:
+                self._waiting.update(dict.fromkeys(job.split(limits.max_batch_size)))
+            self._rows += rows
+            self._wake(job.deadline)
+
+    async def infer(self, inputs: Arrays, deadline: float | None = None) -> Arrays:
+        """The model's outputs; raises what `submit` raises and reports. Cancelling drops what has not started."""
+        job = FutureJob(inputs)
+        self.submit(job, time.perf_counter(), deadline)
         try:
-            return tensors.stack([await job.future for job in jobs])
+            return await job.outputs
         finally:
-            expiry.cancel()
-            self._drop(jobs)
-            for job in jobs:
-                _forget(job.future)
+            self.drop(job)
+
+    def drop(self, job: Job) -> None:
+        """Forget a job whose client left, unless it has reached the model."""
+        with self._lock:
+            self._remove([part for part in job.parts or (job,) if part in self._waiting])
 
     def close(self) -> None:
         """Refuse new jobs and those that wait; a running model call finishes."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             waiting = list(self._waiting)
-            self._changed.notify()
-        self._drop(waiting)
-        _fail(waiting, NotReady(STOPPING))
+            self._remove(waiting)
+        self._fail(waiting, NotReady(STOPPING))
 
-    def _enqueue(self, inputs: Arrays) -> list[Job]:
-        rows, most = tensors.rows(inputs), self._limits.max_queue_size
+    @abstractmethod
+    def _wake(self, deadline: float) -> None:
+        """See to it that what waits, until `deadline` at most, gets to the model; called with the lock held."""
+
+    @abstractmethod
+    def _post(self, callback: Callable[..., None], *args: object) -> None:
+        """Call back on the event loop."""
+
+    def _refusal(self, rows: int) -> InferenceError:
+        most = self._limits.max_queue_size
         if rows > most:
-            raise TooLarge(f"a request may hold at most {most} examples, got {rows}")
-        jobs = self._jobs(inputs, rows)
-        with self._changed:
-            if self._closed:
-                raise NotReady(STOPPING)
-            if self._rows + rows > most:
-                self._metrics.rejected.inc()
-                raise QueueFull(f"{self._rows} of at most {most} examples wait for the model, {rows} more do not fit")
-            self._waiting.update(dict.fromkeys(jobs))
-            self._rows += rows
-            self._changed.notify()
-        return jobs
+            return TooLarge(f"a request may hold at most {most} examples, got {rows}")
+        self._metrics.rejected += 1
+        if self._rows + rows <= most:
+            return QueueFull(f"{self._rows} examples wait for the model, for longer than this request has time")
+        return QueueFull(f"{self._rows} of at most {most} examples wait for the model, {rows} more do not fit")
 
-    def _jobs(self, inputs: Arrays, rows: int) -> list[Job]:
-        size, now = self._limits.max_batch_size, time.perf_counter()
-        parts = [tensors.take(inputs, start, start + size) for start in range(0, rows, size)]
-        return [Job(part, tensors.rows(part), self._loop.create_future(), now) for part in parts]
-
-    def _expire(self, jobs: list[Job]) -> None:
-        late = self._drop(jobs)
-        _fail(late, DeadlineExceeded(f"waited {self._limits.timeout:g} s for the model"))
-
-    def _drop(self, jobs: list[Job]) -> list[Job]:
-        with self._changed:
-            dropped = [job for job in jobs if job in self._waiting]
-            self._remove(dropped)
-        return dropped
-
-    def _remove(self, jobs: list[Job]) -> None:
+    def _remove(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             del self._waiting[job]
             self._rows -= job.rows
 
-    def _work(self) -> None:
-        while not self._closed:
-            batch = self._next()
-            if batch:
-                self._answer(batch)
-
-    def _next(self) -> list[Job]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            if self._limits.max_delay:
-                self._changed.wait_for(lambda: self._closed or self._is_full(), self._patience())
-            batch = self._fitting()
-            self._remove(batch)
-        started = time.perf_counter()
-        for job in batch:
-            self._metrics.queue_duration.observe(started - job.queued_at)
-        return batch
-
     def _is_full(self) -> bool:
         return self._rows >= self._limits.max_batch_size
 
-    def _patience(self) -> float:
-        oldest = next(iter(self._waiting), None)
-        if oldest is None:
-            return 0
-        return max(0, oldest.queued_at + self._limits.max_delay - time.perf_counter())
+    def _take(self, now: float) -> tuple[list[Job], list[Job]]:
+        """The oldest job and those behind it that fit beside it, in order, and those that are late already.
 
-    def _fitting(self) -> list[Job]:
-        """The oldest job and those behind it that fit beside it, in order; shapes must match to share a batch."""
+        Shapes must match to share a batch. Called with the lock held.
+        """
         batch: list[Job] = []
+        late: list[Job] = []
+        signature: list[tuple[int, ...]] | None = None
+        ragged = self._limits.ragged
         room = self._limits.max_batch_size
         for job in self._waiting:
-            if batch and job.signature != batch[0].signature:
+            if job.deadline < now:
+                late.append(job)
                 continue
+            if ragged:
+                own = [array.shape[1:] for array in job.inputs.values()]
+                if signature is not None and own != signature:
+                    continue
+                signature = own
             room -= job.rows
             if room < 0:
                 break
             batch.append(job)
-        return batch
+        self._remove(batch)
+        self._remove(late)
+        return batch, late
 
-    def _answer(self, batch: list[Job]) -> None:
+    def _answer(self, batch: Sequence[Job], started: float) -> None:
         """Run one batch; where it fails, run each of its jobs alone, so that one bad request fails alone."""
         try:
-            outputs = self._timed_run(tensors.stack([job.inputs for job in batch]))
-        except Exception:
-            logger.exception("the model failed", extra={"batch": len(batch)})
+            outputs = self._run(tensors.stack([job.inputs for job in batch]))
+        except Exception as error:  # noqa: BLE001 - whatever a model raises concerns its own requests only
             if len(batch) == 1:
-                self._loop.call_soon_threadsafe(_fail, batch, ModelFailed("the model failed on this input"))
+                self._post(self._fail_run, batch[0], error)
                 return
             for job in batch:
-                self._answer([job])
+                self._answer([job], time.perf_counter())
             return
-        self._loop.call_soon_threadsafe(_deliver, batch, outputs)
+        self._post(self._deliver, batch, outputs, started, time.perf_counter())
 
-    def _timed_run(self, inputs: Arrays) -> Arrays:
-        self._metrics.batch_size.observe(tensors.rows(inputs))
-        with self._metrics.model_duration.time():
-            return self._run(inputs)
+    def _deliver(self, batch: Sequence[Job], outputs: BatchOutputs, started: float, finished: float) -> None:
+        observe = self._metrics.queue_seconds
+        start = 0
+        for job in batch:
+            observe(started - job.queued_at)
+            job.started_at = started
+            job.finished_at = finished
+            stop = start + job.rows
+            try:
+                if outputs.verdict is not None:
+                    outputs.verdict.check(start, stop)
+                job.deliver(Rows(outputs, start, stop))
+            except InferenceError as error:
+                job.fail(error)
+            except Exception:
+                # One request's rendering must not cost its neighbours their answers.
+                logger.exception("an answer could not be delivered")
+                job.fail(ModelFailed("the answer could not be rendered"))
+            start = stop
+        seconds = finished - started
+        self._pace += PACE_WEIGHT * (seconds / start / self._parallel - self._pace)
+        self._metrics.batch(start, seconds)
 
+    def _fail(self, jobs: Sequence[Job], error: InferenceError) -> None:
+        for job in jobs:
+            job.fail(error)
 
-def _deliver(batch: list[Job], outputs: Arrays) -> None:
-    start = 0
-    for job in batch:
-        if not job.future.done():
-            job.future.set_result(tensors.take(outputs, start, start + job.rows))
-        start += job.rows
+    def _expire(self, late: Sequence[Job]) -> None:
+        self._fail(late, DeadlineExceeded("the model had no time for this request before its deadline"))
 
-
-def _fail(jobs: list[Job], error: InferenceError) -> None:
-    for job in jobs:
-        if not job.future.done():
-            job.future.set_exception(error)
-
-
-def _forget(future: asyncio.Future[Arrays]) -> None:
-    """Cancel the future, or mark its error as seen: asyncio complains of errors that nobody reads."""
-    if not future.cancelled() and not future.cancel():
-        future.exception()
+    def _fail_run(self, job: Job, error: Exception) -> None:
+        logger.error("the model failed", exc_info=error)
+        job.fail(ModelFailed("the model failed on this input"))
+        self._on_error(error)

@@ -10,6 +10,9 @@ from enum import StrEnum
 PORT = 8080
 """The one port the container listens on; SageMaker requires 8080 (https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html)."""
 
+GRPC_PORT = 8081
+"""Where gRPC listens when it is on."""
+
 USER_ID = 10001
 """The user and group the container runs as."""
 
@@ -30,6 +33,9 @@ class Route(StrEnum):
     METRICS = "/metrics"
     DOCS = "/docs"
     V2 = "/v2"
+    PING = "/ping"
+    INVOCATIONS = "/invocations"
+    MODELS = "/models"
 
 
 class Env(StrEnum):
@@ -38,17 +44,34 @@ class Env(StrEnum):
     HOST = "HOST"
     PORT = "PORT"
     LOG_LEVEL = "LOG_LEVEL"
+    WORKERS = "WORKERS"
     MODEL_REPOSITORY = "MODEL_REPOSITORY"
     MODEL_NAME = "MODEL_NAME"
+    EXTRA_MODELS = "EXTRA_MODELS"
     MODEL_VERSION = "MODEL_VERSION"
     EXECUTION_PROVIDER = "EXECUTION_PROVIDER"
+    EXECUTION = "EXECUTION"
+    MODEL_THREADS = "MODEL_THREADS"
     INTRA_OP_THREADS = "INTRA_OP_THREADS"
+    GPU_DEVICE_ID = "GPU_DEVICE_ID"
+    GPU_MEMORY_LIMIT_MB = "GPU_MEMORY_LIMIT_MB"
+    CUDA_GRAPHS = "CUDA_GRAPHS"
+    WATCHDOG_INTERVAL_SECONDS = "WATCHDOG_INTERVAL_SECONDS"
+    WATCHDOG_TIMEOUT_SECONDS = "WATCHDOG_TIMEOUT_SECONDS"
     MAX_BATCH_SIZE = "MAX_BATCH_SIZE"
     MAX_BATCH_DELAY_MS = "MAX_BATCH_DELAY_MS"
     MAX_QUEUE_SIZE = "MAX_QUEUE_SIZE"
     MAX_BODY_BYTES = "MAX_BODY_BYTES"
+    MAX_BUFFERED_BYTES = "MAX_BUFFERED_BYTES"
     READ_TIMEOUT_SECONDS = "READ_TIMEOUT_SECONDS"
     REQUEST_TIMEOUT_SECONDS = "REQUEST_TIMEOUT_SECONDS"
+    GRPC_PORT = "GRPC_PORT"
+    ADMIN_TOKEN = "ADMIN_TOKEN"  # noqa: S105 - the variable's name
+    SAGEMAKER_MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"
+    OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+    OTEL_TRACES_SAMPLER = "OTEL_TRACES_SAMPLER"
+    OTEL_TRACES_SAMPLER_ARG = "OTEL_TRACES_SAMPLER_ARG"
     DRAIN_SECONDS = "DRAIN_SECONDS"
     GRACE_SECONDS = "GRACE_SECONDS"
 
@@ -58,6 +81,28 @@ class ExecutionProvider(StrEnum):
 
     CPU = "CPUExecutionProvider"
     CUDA = "CUDAExecutionProvider"
+
+
+class Execution(StrEnum):
+    """Where a model's calls run: on the event loop, on threads beside it, or on whichever suits the model."""
+
+    AUTO = "auto"
+    INLINE = "inline"
+    THREADS = "threads"
+
+
+class TraceSampler(StrEnum):
+    """OpenTelemetry's names for how requests to be traced are chosen; those on a parent follow the caller's choice.
+
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
+    """
+
+    ALWAYS_ON = "always_on"
+    ALWAYS_OFF = "always_off"
+    TRACEIDRATIO = "traceidratio"
+    PARENTBASED_ALWAYS_ON = "parentbased_always_on"
+    PARENTBASED_ALWAYS_OFF = "parentbased_always_off"
+    PARENTBASED_TRACEIDRATIO = "parentbased_traceidratio"
 
 
 class MetricKind(StrEnum):

@@ -49,7 +49,7 @@ def main() -> int:
         return 2
     try:
         with ServerProcess({contract.Env.DRAIN_SECONDS: "1"}) as server:
-            answers = _ask(_started(server), version)
+            answers = _ask(_started(server, wanted.workers), version)
             code = _stopped(server)
     except (ServerDied, HTTPException, OSError) as error:
         print(f"The demo failed: {type(error).__name__}: {error}", file=sys.stderr)
@@ -59,12 +59,12 @@ def main() -> int:
     return 1 if wrong or code else 0
 
 
-def _started(server: ServerProcess) -> str:
+def _started(server: ServerProcess, workers: int) -> str:
     started = time.perf_counter()
     print("Starting the model server: python -m inference_app", flush=True)
     url = server.url()
     print(f"  {time.perf_counter() - started:4.1f} s  listening on {url}", flush=True)
-    entry = server.until("ready", "not ready")
+    entry = server.until("ready", "not ready", times=workers)
     if entry["message"] != "ready":
         raise ServerDied(f"the server is not ready: {entry['reason']}")
     what = f"{entry['model']} version {entry['version']} on {entry['execution_provider']}"

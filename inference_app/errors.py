@@ -24,11 +24,28 @@ class InferenceError(Exception):
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     headers: Mapping[str, str] = MappingProxyType({})
 
+    def details(self) -> dict[str, float]:
+        """Numbers that the answer gives beside the message."""
+        return {}
+
 
 class BadRequest(InferenceError):
     """The request's content is not what the model takes."""
 
     status = HTTPStatus.BAD_REQUEST
+
+
+class Unauthorized(InferenceError):
+    """The call needs a token and brought another, or none."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(InferenceError):
+    """The call is switched off here."""
+
+    status = HTTPStatus.FORBIDDEN
 
 
 class UnknownModel(InferenceError):
@@ -37,11 +54,40 @@ class UnknownModel(InferenceError):
     status = HTTPStatus.NOT_FOUND
 
 
+class UnknownPath(InferenceError):
+    """Nothing answers at that path."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class NotAcceptable(InferenceError):
+    """The answer cannot be given in any form that the client accepts."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class AlreadyLoaded(InferenceError):
+    """A model of that name is served already."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class SeveralWorkers(InferenceError):
+    """The call would reach one of several processes only."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class InsufficientMemory(InferenceError):
+    """The model does not fit into the memory that is left."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
 class ReadTimeout(InferenceError):
-    """The client did not send its body in time."""
+    """The client did not send its request in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
-    headers = MappingProxyType({"Connection": "close"})
 
 
 class TooLarge(InferenceError):
@@ -50,10 +96,35 @@ class TooLarge(InferenceError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class HeadersTooLarge(InferenceError):
+    """The headers exceed their limit."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
 class UnsupportedMediaType(InferenceError):
     """The body's type or encoding is none that this server reads."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class NotUnderstood(InferenceError):
+    """The body comes in a transfer coding that this server does not know."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+
+
+class VersionNotSupported(InferenceError):
+    """The request is in a version of HTTP that this server does not speak."""
+
+    status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+
+
+class BuffersFull(InferenceError):
+    """The bodies of all unanswered requests together exceed their limit."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = RETRY_SOON
 
 
 class QueueFull(InferenceError):
@@ -61,6 +132,20 @@ class QueueFull(InferenceError):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     headers = RETRY_SOON
+
+
+class Suspicious(InferenceError):
+    """The detector beside the model scored an example over its threshold: adversarial, or nothing the model knows."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, score: float, threshold: float) -> None:
+        super().__init__(f"the input is unlike what the model was trained on: score {score:.4g}, limit {threshold:.4g}")
+        self._details = {"score": score, "threshold": threshold}
+
+    def details(self) -> dict[str, float]:
+        """The score and what it exceeds."""
+        return self._details
 
 
 class ClientDisconnected(InferenceError):
@@ -71,6 +156,12 @@ class ClientDisconnected(InferenceError):
 
 class ModelFailed(InferenceError):
     """The model raised an error on this request's examples."""
+
+
+class NotFinite(ModelFailed):
+    """The model's answer to this input is NaN or infinite, which no JSON number is."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class NotReady(InferenceError):

@@ -1,40 +1,175 @@
-"""The metrics of `contract.METRICS`, one registry per server."""
+"""What the server counts, cheaply enough for every request; `exposition` turns it into the metrics of the contract.
 
-from typing import TypeVar
+Only the event loop's thread counts and reads, so nothing is locked: an observation takes a fifth of the time that
+prometheus_client's own thread-safe metrics take, which a tiny model's request would feel.
+"""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.exposition import choose_encoder
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from inference_app import contract
+from inference_app.contract import BATCH_BUCKETS, LATENCY_BUCKETS
 
-disable_created_metrics()  # a creation time per series doubles what is scraped, and nothing reads it
+if TYPE_CHECKING:
+    from inference_app.exposition import Exposition
+    from inference_app.siblings import Siblings
 
-T = TypeVar("T", Counter, Gauge)
+
+class Exemplar(NamedTuple):
+    """One observation and the trace that shows how it came about; `at` is in Unix seconds."""
+
+    trace_id: str
+    value: float
+    at: float
+
+
+class Histogram:
+    """Observations counted by bucket; `counts` has one entry per upper bound (inclusive) and one for what is above."""
+
+    __slots__ = ("bounds", "counts", "exemplars", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+        self.exemplars: dict[int, Exemplar] = {}
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def exemplify(self, value: float, trace_id: str) -> None:
+        """Remember the trace of a value as its bucket's example; the newest stays."""
+        self.exemplars[bisect_left(self.bounds, value)] = Exemplar(trace_id, value, time.time())
+
+    def absorb(self, other: "Histogram") -> None:
+        """Add another histogram's observations; both have the same bounds."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+        self.exemplars |= other.exemplars
+
+
+class RouteMetrics:
+    """Answers of one route: how many by status code, and how long they took."""
+
+    __slots__ = ("codes", "duration")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.duration = Histogram(LATENCY_BUCKETS)
+
+    def observe(self, status: int, seconds: float, trace_id: str | None = None) -> None:
+        """Count one answer, `seconds` after its request's last byte."""
+        codes = self.codes
+        codes[status] = codes.get(status, 0) + 1
+        duration = self.duration
+        duration.counts[bisect_left(duration.bounds, seconds)] += 1  # `observe`, without the cost of a call
+        duration.total += seconds
+        if trace_id is not None:
+            self.duration.exemplify(seconds, trace_id)
+
+    def absorb(self, other: "RouteMetrics") -> None:
+        """Add what another process counted."""
+        for status, count in other.codes.items():
+            self.codes[status] = self.codes.get(status, 0) + count
+        self.duration.absorb(other.duration)
+
+
+class ModelMetrics:
+    """One model version: its queue, its batches, and where it runs (None until it does)."""
+
+    def __init__(self) -> None:
+        self.queue_duration = Histogram(LATENCY_BUCKETS)
+        self.queue_seconds = self.queue_duration.observe
+        """Counts one request's wait for the model."""
+        self.batch_size = Histogram(BATCH_BUCKETS)
+        self.duration = Histogram(LATENCY_BUCKETS)
+        self.rejected = 0
+        self.queue_size: Callable[[], int] = int
+        self.execution_provider: str | None = None
+        self.users = 0
+        """Loaded instances: while a version is loaded again, two."""
+
+    def batch(self, size: int, seconds: float) -> None:
+        """Count one model call for `size` examples."""
+        self.batch_size.observe(size)
+        self.duration.observe(seconds)
+
+    def absorb(self, other: "ModelMetrics") -> None:
+        """Add what another version of the same model, or another process, counted."""
+        self.queue_duration.absorb(other.queue_duration)
+        self.batch_size.absorb(other.batch_size)
+        self.duration.absorb(other.duration)
+        self.rejected += other.rejected
 
 
 class Metrics:
-    """Typed handles on the exported metrics; those that concern the model are bound to its name."""
+    """A server's counts: `routes` by route template, `models` by name and version.
 
-    def __init__(self, model: str) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = self._make(Counter, contract.REQUESTS)
-        self.request_duration = self._histogram(contract.REQUEST_DURATION)
-        self.in_flight = self._make(Gauge, contract.IN_FLIGHT)
-        self.ready = self._make(Gauge, contract.READY)
-        self.model_info = self._make(Gauge, contract.MODEL_INFO)
-        self.rejected = self._make(Counter, contract.REJECTED).labels(model)
-        self.queue_size = self._make(Gauge, contract.QUEUE_SIZE).labels(model)
-        self.queue_duration = self._histogram(contract.QUEUE_DURATION).labels(model)
-        self.batch_size = self._histogram(contract.BATCH_SIZE).labels(model)
-        self.model_duration = self._histogram(contract.MODEL_DURATION).labels(model)
+    Labels stay bounded because only the server's own names come here: a path it does not know is route `unknown`.
+    """
+
+    def __init__(self, siblings: "Siblings | None" = None) -> None:
+        """`siblings` are the workers whose counts are exposed together with these."""
+        self.in_flight = 0
+        self.ready: Callable[[], float] = float
+        self.routes: dict[str, RouteMetrics] = {}
+        self.models: dict[tuple[str, str], ModelMetrics] = {}
+        self._siblings = siblings
+        self._exposition: Exposition | None = None
+        if siblings is not None:
+            self.absorb(siblings.inherited)
+
+    def route(self, label: str) -> RouteMetrics:
+        """The counts of a route; keep them rather than look them up per request."""
+        return self.routes.setdefault(label, RouteMetrics())
+
+    def model(self, name: str, version: str) -> ModelMetrics:
+        """The counts of a model version that is being loaded; `remove_model` takes back each such call."""
+        model = self.models.setdefault((name, version), ModelMetrics())
+        model.users += 1
+        return model
+
+    def remove_model(self, name: str, version: str) -> None:
+        """Forget an unloaded version; another version of the model inherits its counts, since counters never fall."""
+        gone = self.models[name, version]
+        gone.users -= 1
+        if gone.users:
+            return
+        del self.models[name, version]
+        heir = next((metrics for (other, _), metrics in self.models.items() if other == name), None)
+        if heir is not None:
+            heir.absorb(gone)
+
+    def absorb(self, other: "Metrics") -> None:
+        """Add what another process counted, gauges aside."""
+        for label, route in other.routes.items():
+            self.route(label).absorb(route)
+        for key, model in other.models.items():
+            self.models.setdefault(key, ModelMetrics()).absorb(model)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics as text and its content type, in the format that the `Accept` header asks for."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
+        if self._exposition is None:
+            # At the first scrape: importing prometheus_client takes longer than a small model's first answer may.
+            from inference_app.exposition import Exposition
 
-    def _make(self, kind: type[T], metric: contract.Metric) -> T:
-        return kind(metric.name, metric.help, metric.labels, registry=self.registry)
+            self._exposition = Exposition(self, self._siblings)
+        return self._exposition.encode(accept)
 
-    def _histogram(self, metric: contract.Metric) -> Histogram:
-        return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=self.registry)
+
+def total(parts: Sequence[Metrics]) -> Metrics:
+    """The counts and gauges of several processes, as they are now; ready where all are."""
+    whole = Metrics()
+    for part in parts:
+        whole.absorb(part)
+    whole.in_flight = sum(part.in_flight for part in parts)
+    whole.ready = partial(float, min(part.ready() for part in parts))
+    for key, model in whole.models.items():
+        same = [part.models[key] for part in parts if key in part.models]
+        model.queue_size = partial(int, sum(other.queue_size() for other in same))
+        model.execution_provider = next((other.execution_provider for other in same if other.execution_provider), None)
+    return whole

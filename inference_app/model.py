@@ -1,75 +1,105 @@
-"""One ONNX model in memory, proven before it answers: file, provider, shapes and golden output."""
+"""One ONNX model in memory, proven before it answers: file, provider, tensors and golden output."""
 
 import hashlib
-import importlib
-import json
-import logging
-import os
-from pathlib import Path
+import statistics
+import time
 from typing import Any
 
-import numpy as np
-
-from inference_app import tensors
+from inference_app import device_buffers, golden
 from inference_app.contract import ExecutionProvider
-from inference_app.errors import BadRequest, ModelUnusable
+from inference_app.device_buffers import BoundRunner, OneThread, Run
+from inference_app.errors import ModelUnusable
 from inference_app.repository import ModelVersion
-from inference_app.tensors import Arrays, TensorSpec
+from inference_app.sessions import session
+from inference_app.settings import Settings
+from inference_app.tensors import Arrays, Datatype, TensorSpec
 
-logger = logging.getLogger(__name__)
+ELEMENT_TYPES = {
+    "tensor(bool)": Datatype.BOOL,
+    "tensor(uint8)": Datatype.UINT8,
+    "tensor(uint16)": Datatype.UINT16,
+    "tensor(uint32)": Datatype.UINT32,
+    "tensor(uint64)": Datatype.UINT64,
+    "tensor(int8)": Datatype.INT8,
+    "tensor(int16)": Datatype.INT16,
+    "tensor(int32)": Datatype.INT32,
+    "tensor(int64)": Datatype.INT64,
+    "tensor(float16)": Datatype.FP16,
+    "tensor(float)": Datatype.FP32,
+    "tensor(double)": Datatype.FP64,
+    "tensor(string)": Datatype.BYTES,
+}
+"""ONNX Runtime's names of the datatypes (`Datatype` says why tensor(bfloat16) is none)."""
 
-# Since 1.29 ONNX Runtime on Linux reports sessions, hashes of the model among them, to Microsoft unless this is set
-# before it loads (https://github.com/microsoft/onnxruntime/pull/27379).
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-# onnxruntime ships no type information, so its objects are untyped here and nowhere else.
-ort: Any = importlib.import_module("onnxruntime")
+ENOUGH_SECONDS = 0.005
+"""A call this long is timed well enough by one measurement."""
 
 
 class Model:
-    """An ONNX Runtime session that runs where it was asked to; `run` may be called from any thread."""
+    """A proven ONNX model; `run` may be called from any thread."""
 
-    def __init__(self, version: ModelVersion, provider: ExecutionProvider, intra_op_threads: int = 0) -> None:
-        """Load the model; raises `ModelUnusable` where file, provider or tensors are not as declared."""
+    def __init__(self, version: ModelVersion, settings: Settings) -> None:
+        """Load the file; raises `ModelUnusable` where file, provider or tensors are not as declared."""
         _check_digest(version)
         self.metadata = version.metadata
-        self.provider = provider
-        self._session = _session(version.model_path, provider, intra_op_threads)
-        self._output_names = [spec.name for spec in version.metadata.outputs]
-        _check_tensors("inputs", version.metadata.inputs, self._session.get_inputs())
-        _check_tensors("outputs", version.metadata.outputs, self._session.get_outputs())
-
-    def run(self, inputs: Arrays) -> Arrays:
+        self.provider = settings.execution_provider
+        self.full_batch_seconds = 0.0
+        made = session(version.model_path, settings)
+        _check_tensors("inputs", version.metadata.inputs, made.get_inputs())
+        _check_tensors("outputs", version.metadata.outputs, made.get_outputs())
+        self.golden = golden.read(version)
+        self.run = _runner(made, version, settings)
         """Outputs for inputs of `metadata.inputs`' names, types and shapes; the batch axis comes first in both."""
-        return dict(zip(self._output_names, self._session.run(self._output_names, inputs), strict=True))
 
-    def warm_up(self, example: Arrays, max_batch_size: int) -> None:
-        """Run `example` in batches of 1, 2, 4 ... `max_batch_size`, so that no request pays for a first time.
+    def warm_up(self, max_batch_size: int) -> None:
+        """Run batches up to `max_batch_size`, so that no request pays for a first time, and time the largest.
 
-        Raises `ModelUnusable` when a batch of n does not come back as n outputs.
+        Raises `ModelUnusable` when a batch fails or one of n does not come back as n outputs.
         """
-        for size in batch_sizes(max_batch_size):
-            outputs = self.run({name: np.repeat(array[:1], size, axis=0) for name, array in example.items()})
-            wrong = [name for name, array in outputs.items() if array.shape[:1] != (size,)]
-            if wrong:
-                raise ModelUnusable(f"output {wrong[0]} of a batch of {size} has shape {list(outputs[wrong[0]].shape)}")
+        every = self.provider is not ExecutionProvider.CPU  # a GPU prepares for each size, the CPU for none
+        for size in batch_sizes(max_batch_size) if every else sorted({1, max_batch_size}):
+            self._try(size)
+        self.full_batch_seconds = self.call_seconds(max_batch_size)
+
+    def call_seconds(self, size: int) -> float:
+        """How long a call with `size` examples takes: the median of nine, or one where that is long enough."""
+        batch = self.golden.example(size)
+        first = self._time(batch)
+        return first if first > ENOUGH_SECONDS else statistics.median(self._time(batch) for _ in range(9))
+
+    def prove(self) -> None:
+        """Raise `ModelUnusable` unless the golden inference comes out right."""
+        self.golden.check(self.run(self.golden.inputs))
+
+    def _try(self, size: int) -> None:
+        try:
+            outputs = self.run(self.golden.example(size))
+        except Exception as error:
+            raise ModelUnusable(f"the model fails on a batch of {size}: {error}") from error
+        for name, array in outputs.items():
+            if array.shape[:1] != (size,):
+                raise ModelUnusable(f"output {name} of a batch of {size} has shape {list(array.shape)}")
+
+    def _time(self, inputs: Arrays) -> float:
+        start = time.perf_counter()
+        self.run(inputs)
+        return time.perf_counter() - start
+
+
+def load(version: ModelVersion, settings: Settings) -> Model:
+    """A model that has proven itself: loaded, warmed up, and within tolerance of its golden output.
+
+    Raises `ModelUnusable` with the reason otherwise.
+    """
+    model = Model(version, settings)
+    model.warm_up(settings.max_batch_size)
+    model.prove()
+    return model
 
 
 def batch_sizes(maximum: int) -> list[int]:
     """Powers of two below `maximum`, and `maximum`."""
     return [*(1 << power for power in range((maximum - 1).bit_length())), maximum]
-
-
-def load(version: ModelVersion, provider: ExecutionProvider, intra_op_threads: int, max_batch_size: int) -> Model:
-    """A model that has proven itself: loaded, warmed up, and within tolerance of its golden output.
-
-    Raises `ModelUnusable` with the reason otherwise.
-    """
-    model = Model(version, provider, intra_op_threads)
-    inputs, expected = _golden(version)
-    model.warm_up(inputs, max_batch_size)
-    _compare(model.run(inputs), expected, version.metadata.golden.tolerance)
-    return model
 
 
 def _check_digest(version: ModelVersion) -> None:
@@ -79,62 +109,44 @@ def _check_digest(version: ModelVersion) -> None:
         raise ModelUnusable(f"{version.model_path} has SHA-256 {digest}, its metadata says {version.metadata.sha256}")
 
 
-def _session(path: Path, provider: ExecutionProvider, intra_op_threads: int) -> Any:
-    if provider is ExecutionProvider.CUDA and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls(directory="")  # CUDA and cuDNN come as wheels, outside the loader's search path
-    available = ort.get_available_providers()
-    if provider not in available:
-        raise ModelUnusable(f"{provider} was asked for, this onnxruntime offers {', '.join(available)}")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = intra_op_threads
-    # Idle worker threads must leave the cores to the event loop.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = ort.InferenceSession(path, options, providers=[_with_options(provider)])
-    except Exception as error:
-        logger.exception("the model does not load")
-        raise ModelUnusable(f"{path} does not load on {provider}: {error}") from error
-    # ONNX Runtime falls back to the CPU with no more than a warning when CUDA does not initialise.
-    actual = session.get_providers()[0]
-    if actual != provider:
-        raise ModelUnusable(f"{provider} was asked for, the model runs on {actual}")
-    return session
-
-
-def _with_options(provider: ExecutionProvider) -> tuple[str, dict[str, str]]:
-    if provider is ExecutionProvider.CPU:
-        return provider.value, {}
-    # The default search benchmarks every new batch size, seconds each
-    # (https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html#cudnn_conv_algo_search).
-    return provider.value, {"cudnn_conv_algo_search": "HEURISTIC"}
-
-
 def _check_tensors(kind: str, declared: tuple[TensorSpec, ...], actual: list[Any]) -> None:
     wanted, names = sorted(spec.name for spec in declared), sorted(tensor.name for tensor in actual)
     if wanted != names:
         raise ModelUnusable(f"metadata declares {kind} {', '.join(wanted)}; the model has {', '.join(names)}")
+    tensors = {tensor.name: tensor for tensor in actual}
+    for spec in declared:
+        _check_tensor(spec, tensors[spec.name])
 
 
-def _golden(version: ModelVersion) -> tuple[Arrays, Arrays]:
-    path = version.directory / version.metadata.golden.file
-    try:
-        golden = json.loads(path.read_bytes())
-        inputs = _arrays(golden["inputs"], version.metadata.inputs)
-        return inputs, _arrays(golden["outputs"], version.metadata.outputs)
-    except (OSError, ValueError, KeyError, TypeError, BadRequest) as error:
-        raise ModelUnusable(f"{path} is no golden input and output of this model: {error}") from error
+def _check_tensor(spec: TensorSpec, tensor: Any) -> None:
+    datatype = ELEMENT_TYPES.get(tensor.type, tensor.type)
+    if datatype != spec.datatype:
+        raise ModelUnusable(f"metadata declares {spec.name} as {spec.datatype}; in the model it is {datatype}")
+    fixed = [size if isinstance(size, int) else -1 for size in tensor.shape]
+    agree = len(fixed) == len(spec.shape) and all(
+        -1 in (wanted, size) or wanted == size for wanted, size in zip(spec.shape, fixed, strict=True)
+    )
+    if not agree:
+        raise ModelUnusable(f"metadata declares {spec.name} with shape {list(spec.shape)}; in the model it is {fixed}")
 
 
-def _arrays(values: dict[str, object], specs: tuple[TensorSpec, ...]) -> Arrays:
-    arrays = {spec.name: tensors.from_json(values[spec.name], spec) for spec in specs}
-    tensors.check(arrays, specs)
-    return arrays
+def _runner(made: Any, version: ModelVersion, settings: Settings) -> Run:
+    inputs, outputs = version.metadata.inputs, version.metadata.outputs
+    if settings.execution_provider is ExecutionProvider.CPU:
+        return _plain(made, outputs)
+    if not device_buffers.has_fixed_shapes(inputs + outputs):
+        if settings.cuda_graphs:
+            raise ModelUnusable("CUDA_GRAPHS needs a model in whose tensors only the batch varies, and none of BYTES")
+        return _plain(made, outputs)
+    bound = BoundRunner(made, inputs, outputs, "cuda", settings.gpu_device_id).run
+    if not settings.cuda_graphs:
+        return bound
+    return device_buffers.padded(OneThread(bound).run, batch_sizes(settings.max_batch_size))
 
 
-def _compare(outputs: Arrays, expected: Arrays, tolerance: float) -> None:
-    for name, array in expected.items():
-        if outputs[name].shape != array.shape:
-            raise ModelUnusable(f"golden output {name} has shape {array.shape}, the model gave {outputs[name].shape}")
-        difference = float(np.abs(outputs[name].astype(np.float64) - array.astype(np.float64)).max())
-        if not difference <= tolerance:
-            raise ModelUnusable(f"golden output {name} differs by {difference:.2g}, more than {tolerance:g}")
+def _plain(made: Any, outputs: tuple[TensorSpec, ...]) -> Run:
+    names = [spec.name for spec in outputs]
+    # The wrapper around the session's own `run` checks the inputs a second time, which costs 3 of the 10 microseconds
+    # that a call of a small model takes.
+    run = getattr(made, "_sess", made).run
+    return lambda inputs: dict(zip(names, run(names, inputs, None), strict=True))

@@ -18,9 +18,9 @@ class ServerDied(Exception):  # noqa: N818 - the process did
 class ServerProcess:
     """`python -m inference_app` with the given environment on top of this process's; killed when the block ends."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "inference_app"],
+            [sys.executable, "-m", "inference_app", *arguments],
             env={**os.environ, "PYTHONUNBUFFERED": "1", "PORT": "0", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -32,6 +32,11 @@ class ServerProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         return self
 
@@ -39,17 +44,17 @@ class ServerProcess:
         self._process.kill()
         self.wait()
 
-    def until(self, *messages: str, timeout: float = 30) -> dict[str, Any]:
-        """The first log entry with one of these messages.
+    def until(self, *messages: str, times: int = 1, timeout: float = 30) -> dict[str, Any]:
+        """The first log entry with one of these messages, as soon as there are so many; each worker logs its own.
 
-        Raises `ServerDied` after `timeout` seconds or when the log ends without one.
+        Raises `ServerDied` after `timeout` seconds or when the log ends without them.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._find(messages), timeout)
-            entry = self._find(messages)
-        if entry is None:
+            self._changed.wait_for(lambda: self._ended or len(self._find(messages)) >= times, timeout)
+            entries = self._find(messages)
+        if len(entries) < times:
             raise ServerDied(f"the server never said {' or '.join(messages)}:\n" + "".join(self.output).strip())
-        return entry
+        return entries[0]
 
     def url(self, timeout: float = 30) -> str:
         """Where it listens; waits for it."""
@@ -80,6 +85,6 @@ class ServerProcess:
             self.output.append(line)
             self._changed.notify_all()
 
-    def _find(self, messages: tuple[str, ...]) -> dict[str, Any] | None:
+    def _find(self, messages: tuple[str, ...]) -> list[dict[str, Any]]:
         entries = (json.loads(line) for line in self.output if line.startswith("{"))
-        return next((entry for entry in entries if entry["message"] in messages), None)
+        return [entry for entry in entries if entry["message"] in messages]

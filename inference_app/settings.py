@@ -1,11 +1,11 @@
 """The server's settings, read from environment variables; nothing else reads the environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inference_app import contract
 from inference_app.errors import ConfigurationError
@@ -18,10 +18,14 @@ def _unit(name: str) -> dict[str, Any]:
     return {"unit": name}
 
 
-class Settings(BaseSettings):
-    """One field per environment variable of the same name in capitals (`contract.Env`)."""
+def _names(value: object) -> object:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+class Settings(BaseModel):
+    """One field per environment variable of the same name in capitals (`contract.Env`); an empty one is unset."""
+
+    model_config = ConfigDict(frozen=True)
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; the container image sets 0.0.0.0.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
@@ -30,10 +34,19 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe level logged."
     )
+    workers: Annotated[int, Field(ge=1)] = Field(
+        default=1,
+        description="Processes that share the port, each with models of its own; limits on queues and buffers hold for "
+        "each. More than 1 pays for models under 1 ms; models can then be loaded or unloaded by a restart only.",
+        json_schema_extra=_unit("processes"),
+    )
     model_repository: Path = Field(
         default=Path(__file__).parent / "model_repository", description="Folder that holds one folder per model."
     )
     model_name: Annotated[str, Field(min_length=1)] = Field(default="digits", description="Model to serve.")
+    extra_models: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        default=(), description="Further models to serve, by name, with commas between them."
+    )
     model_version: str | None = Field(
         default=None, description="Version to serve; unset, the one that the model's active.json names."
     )
@@ -41,8 +54,43 @@ class Settings(BaseSettings):
         default=contract.ExecutionProvider.CPU,
         description="Where the model must run; the server never becomes ready anywhere else.",
     )
+    execution: contract.Execution = Field(
+        default=contract.Execution.AUTO,
+        description="Run the model on the event loop (for calls under 0.3 ms) or on threads; auto measures.",
+    )
+    model_threads: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="Model calls at a time where threads run them; 0 is cores / WORKERS / INTRA_OP_THREADS; GPU: 1.",
+        json_schema_extra=_unit("threads"),
+    )
     intra_op_threads: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Threads of one model call; 0 takes one per core.", json_schema_extra=_unit("threads")
+        default=1,
+        description="Threads of one model call; 0 takes one per core: shortest for a lone request, less in all.",
+        json_schema_extra=_unit("threads"),
+    )
+    gpu_device_id: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="GPU to use, of those that the process sees; for several GPUs run one process each.",
+        json_schema_extra=_unit("index"),
+    )
+    gpu_memory_limit_mb: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="Most GPU memory that the model's arena takes, CUDA's own not counted; 0 is no limit.",
+        json_schema_extra=_unit("MiB"),
+    )
+    cuda_graphs: bool = Field(
+        default=False,
+        description="Replay captured CUDA graphs; for models in whose tensors only the batch size varies.",
+    )
+    watchdog_interval_seconds: Finite = Field(
+        default=10,
+        description="How long a model may be silent before it is probed with its golden input; 0 only after errors.",
+        json_schema_extra=_unit("seconds"),
+    )
+    watchdog_timeout_seconds: Annotated[Finite, Field(gt=0)] = Field(
+        default=30,
+        description="How long a model call may take; a longer one turns the server not live, so that it is restarted.",
+        json_schema_extra=_unit("seconds"),
     )
     max_batch_size: Annotated[int, Field(ge=1)] = Field(
         default=32, description="Most examples in one model call.", json_schema_extra=_unit("examples")
@@ -60,6 +108,11 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1)] = Field(
         default=8 * MIB, description="Largest request body; larger ones get 413.", json_schema_extra=_unit("bytes")
     )
+    max_buffered_bytes: Annotated[int, Field(ge=1)] = Field(
+        default=256 * MIB,
+        description="Most bytes of bodies held for unanswered requests; a body that comes on top gets 503.",
+        json_schema_extra=_unit("bytes"),
+    )
     read_timeout_seconds: Annotated[Finite, Field(gt=0)] = Field(
         default=30,
         description="How long a client may take to send its headers, and again its body (408).",
@@ -69,6 +122,33 @@ class Settings(BaseSettings):
         default=10,
         description="How long a request may wait for the model; then it gets 504 and never reaches the model.",
         json_schema_extra=_unit("seconds"),
+    )
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None, description="TCP port for gRPC; unset, gRPC is off."
+    )
+    admin_token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token that calls which load or unload models must bring; unset, they are refused.",
+    )
+    sagemaker_multi_model: bool = Field(
+        default=False,
+        description="Start without a model; SageMaker, which sets this on a multi-model endpoint, loads them by name.",
+    )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None,
+        description="URL of an OpenTelemetry collector that takes OTLP over HTTP; unset, nothing is traced. "
+        "OpenTelemetry's other variables (OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_HEADERS, ...) hold as well.",
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        default=None, description="The same for traces alone, path included."
+    )
+    otel_traces_sampler: contract.TraceSampler = Field(
+        default=contract.TraceSampler.PARENTBASED_ALWAYS_ON, description="How requests to be traced are chosen."
+    )
+    otel_traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1,
+        description="Share of requests that the `traceidratio` samplers choose, 0 to 1.",
+        json_schema_extra=_unit("share"),
     )
     drain_seconds: Finite = Field(
         default=contract.DRAIN_SECONDS,
@@ -80,6 +160,12 @@ class Settings(BaseSettings):
         description="From SIGTERM to exit at the latest, the drain included.",
         json_schema_extra=_unit("seconds"),
     )
+
+    @model_validator(mode="after")
+    def _one_worker_loads_models(self) -> "Settings":
+        if self.sagemaker_multi_model and self.workers > 1:
+            raise ValueError(f"WORKERS must be 1 where SAGEMAKER_MULTI_MODEL is true, got {self.workers}")
+        return self
 
     @model_validator(mode="after")
     def _grace_outlasts_drain(self) -> "Settings":
@@ -108,8 +194,9 @@ def load() -> Settings:
 
     Raises `ConfigurationError` with one line per wrong variable: name, rule, value.
     """
+    known = {field: os.environ.get(field.upper(), "") for field in Settings.model_fields}
     try:
-        return Settings()
+        return Settings.model_validate({field: value for field, value in known.items() if value})
     except ValidationError as error:
         raise ConfigurationError("\n".join(_line(detail) for detail in error.errors())) from None
 

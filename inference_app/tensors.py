@@ -1,13 +1,16 @@
-"""JSON values into the arrays a model takes: datatype, shape and finiteness are checked here."""
+"""Tensors as the model takes them: element types, shapes, and arrays from Python values, checked on the way."""
 
-from collections.abc import Collection
+import math
+import struct
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from inference_app.errors import BadRequest
 
@@ -15,8 +18,14 @@ Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = dict[str, Array]
 
 
+FEW = 32
+
+
 class Datatype(StrEnum):
-    """The Open Inference Protocol's names of the element types that are served; BYTES is not."""
+    """The Open Inference Protocol's names of ONNX's element types.
+
+    BF16 is none of them: NumPy has no such type, so a model's edges cannot carry it; cast inside the graph.
+    """
 
     BOOL = "BOOL"
     UINT8 = "UINT8"
@@ -30,11 +39,18 @@ class Datatype(StrEnum):
     FP16 = "FP16"
     FP32 = "FP32"
     FP64 = "FP64"
+    BYTES = "BYTES"
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """NumPy's type of the same width."""
+        """NumPy's type of the same width; BYTES are `str` objects, as ONNX Runtime takes its UTF-8 strings."""
+        if self is Datatype.BYTES:
+            return np.dtype(object)
         return np.dtype(self.value.lower().replace("fp", "float"))
+
+
+_STRUCT_CODES = dict(zip(Datatype, "?BHIQbhiqefdO", strict=True))
+"""`O`, NumPy's letter for objects, is none of `struct`'s."""
 
 
 class TensorSpec(BaseModel):
@@ -45,6 +61,8 @@ class TensorSpec(BaseModel):
     name: str
     datatype: Datatype
     shape: tuple[int, ...]
+    allow_nan: bool = False
+    """Whether NaN (null in JSON) and infinity mean something to the model, such as a missing value."""
 
     @field_validator("shape")
     @classmethod
@@ -55,34 +73,76 @@ class TensorSpec(BaseModel):
             raise ValueError("each dimension must be -1 or at least 1")
         return shape
 
-    def accepts(self, shape: tuple[int, ...]) -> bool:
+    @model_validator(mode="after")
+    def _only_fractions_have_nan(self) -> "TensorSpec":
+        if self.allow_nan and not self.datatype.startswith("FP"):
+            raise ValueError(f"allow_nan is for FP16, FP32 and FP64, {self.name} is {self.datatype}")
+        return self
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's type of the elements."""
+        return self.datatype.dtype
+
+    @cached_property
+    def struct_code(self) -> str:
+        """The element type for `struct` (https://docs.python.org/3/library/struct.html#format-characters)."""
+        return _STRUCT_CODES[self.datatype]
+
+    @cached_property
+    def python_types(self) -> frozenset[type]:
+        """What JSON may spell an element with."""
+        types = _PYTHON_TYPES[self.dtype.kind]
+        return types | {type(None)} if self.allow_nan else types
+
+    def accepts(self, shape: Sequence[int]) -> bool:
         """Whether an array of this shape, batch axis included, fits; an empty batch does not."""
-        if len(shape) != len(self.shape) or shape[0] < 1:
+        if len(shape) != len(self.shape):
             return False
-        return all(wanted in (-1, size) for wanted, size in zip(self.shape, shape, strict=True))
+        for wanted, size in zip(self.shape, shape):  # noqa: B905 - the keyword costs as much as the loop
+            if type(size) is not int or size < 0 or wanted not in (size, -1):
+                return False
+        return shape[0] > 0
 
 
-def from_json(value: object, spec: TensorSpec) -> Array:
-    """The array of `spec`'s datatype that a nested list of JSON numbers spells; its shape is not checked yet.
+def from_json(value: Any, spec: TensorSpec) -> Array:
+    """The array of `spec`'s datatype that a nested list of JSON values spells; its shape is not checked yet.
 
-    Raises `BadRequest` for ragged lists, for anything but numbers (booleans for BOOL), and for numbers that the
-    datatype cannot hold. NaN and Infinity are no JSON (RFC 8259, section 6), so they never get here.
+    Raises `BadRequest` for ragged lists, for anything but numbers (booleans for BOOL, strings for BYTES), and for
+    numbers that the datatype cannot hold. NaN and Infinity are no JSON (RFC 8259, section 6), so they never get here.
     """
-    flat, shape = _flatten(value, spec)
-    wrong = set(map(type, flat)) - _PYTHON_TYPES[spec.datatype.dtype.kind]
-    if wrong:
+    flat, shape = flatten(value, spec)
+    return from_values(flat, shape, spec)
+
+
+def from_values(flat: list[object], shape: tuple[int, ...], spec: TensorSpec) -> Array:
+    """The array of `spec`'s datatype and of `shape` with these values, row-major, as many as `shape` says.
+
+    Raises `BadRequest` for values of another type and for numbers that the datatype cannot hold: none is rounded to
+    a whole number, wrapped or made infinite. The array cannot be written to.
+    """
+    if not spec.python_types.issuperset(map(type, flat)):
+        wrong = set(map(type, flat)) - spec.python_types
         raise BadRequest(f"input {spec.name}: expected {spec.datatype}, got {_JSON_NAMES[wrong.pop()]}")
+    if spec.struct_code == "O":
+        return _strings(flat, shape)
+    if spec.allow_nan:
+        flat = [math.nan if value is None else value for value in flat]
     try:
-        with np.errstate(over="ignore"):
-            array = np.array(flat, dtype=spec.datatype.dtype)
-    except OverflowError:
+        # Of all ways from Python numbers to an array this alone refuses what does not fit, and it is the fastest.
+        packed = _packer(spec.struct_code, len(flat))(*flat)
+    except (struct.error, OverflowError):
         raise BadRequest(f"input {spec.name}: a number lies outside {spec.datatype}") from None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise BadRequest(f"input {spec.name}: a number lies outside {spec.datatype}")
-    return array.reshape(shape)
+    return np.ndarray(shape, spec.dtype, packed)
 
 
-_PYTHON_TYPES: dict[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}}
+_PYTHON_TYPES: dict[str, frozenset[type]] = {
+    "f": frozenset({int, float}),
+    "i": frozenset({int}),
+    "u": frozenset({int}),
+    "b": frozenset({bool}),
+    "O": frozenset({str}),
+}
 _JSON_NAMES: dict[type, str] = {
     bool: "a boolean",
     int: "a whole number",
@@ -94,16 +154,29 @@ _JSON_NAMES: dict[type, str] = {
 }
 
 
-def _flatten(value: object, spec: TensorSpec) -> tuple[list[object], tuple[int, ...]]:
-    """The leaves of a nested list, in order, and its shape.
+@lru_cache(maxsize=256)
+def _packer(code: str, count: int) -> Callable[..., bytes]:
+    return struct.Struct(f"={count}{code}").pack
+
+
+def _strings(flat: list[object], shape: tuple[int, ...]) -> Array:
+    array = np.empty(len(flat), dtype=object)
+    array[:] = flat
+    return array.reshape(shape)
+
+
+def flatten(value: Any, spec: TensorSpec) -> tuple[list[object], tuple[int, ...]]:
+    """The leaves of a nested list, in order, and its shape; raises `BadRequest` where it is ragged.
 
     NumPy would do this too, but it widens every element to the longest string among them before it can be refused.
     """
+    if value.__class__ is list and value and value[0].__class__ is not list:
+        return value, (len(value),)  # flat, as clients send it; a list among the rest is no element of any datatype
     level: list[object] = [value]
     shape: list[int] = []
     while level and isinstance(level[0], list):
         if set(map(type, level)) != {list}:
-            raise BadRequest(f"input {spec.name}: numbers and lists are mixed at depth {len(shape)}")
+            raise BadRequest(f"input {spec.name}: values and lists are mixed at depth {len(shape)}")
         lists = cast("list[list[object]]", level)
         lengths = set(map(len, lists))
         if len(lengths) > 1:
@@ -111,6 +184,17 @@ def _flatten(value: object, spec: TensorSpec) -> tuple[list[object], tuple[int, 
         shape.append(lengths.pop())
         level = list(chain.from_iterable(lists))
     return level, tuple(shape)
+
+
+def check_finite(array: Array, spec: TensorSpec) -> None:
+    """Raise `BadRequest` for NaN and infinity in floating-point numbers, unless the model takes them."""
+    if spec.dtype.kind != "f" or spec.allow_nan:
+        return
+    # For a few numbers Python is faster than NumPy; a sum that overflows is looked at again.
+    if array.size <= FEW and math.isfinite(sum(array.reshape(-1).tolist())):
+        return
+    if not np.isfinite(array).all():
+        raise BadRequest(f"input {spec.name}: NaN and infinity are no input of this model")
 
 
 def with_batch_axis(array: Array, spec: TensorSpec) -> Array:
@@ -123,7 +207,7 @@ def check_names(names: Collection[str], specs: tuple[TensorSpec, ...]) -> None:
     wanted = [spec.name for spec in specs]
     for name in names:
         if name not in wanted:
-            raise BadRequest(f"unknown input {name}; the model takes {', '.join(wanted)}")
+            raise BadRequest(f"unknown input {name:.60}; the model takes {', '.join(wanted)}")
     for name in wanted:
         if name not in names:
             raise BadRequest(f"input {name} is missing; the model takes {', '.join(wanted)}")
@@ -146,10 +230,17 @@ def rows(arrays: Arrays) -> int:
 
 
 def stack(parts: list[Arrays]) -> Arrays:
-    """One batch out of several; all parts share names and trailing shapes."""
-    if len(parts) == 1:
+    """One batch out of several; all parts share names and trailing shapes.
+
+    The arrays are aligned, as kernels expect: a tensor read in place from a request's body may not be.
+    """
+    if len(parts) == 1 and all(map(_is_aligned, parts[0].values())):
         return parts[0]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _is_aligned(array: Array) -> bool:
+    return array.flags.aligned
 
 
 def take(arrays: Arrays, start: int, stop: int) -> Arrays:

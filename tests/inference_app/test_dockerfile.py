@@ -18,12 +18,17 @@ def instructions(name: str) -> list[str]:
     return [" ".join(line.split()[1:]) for line in joined.splitlines() if line.startswith(f"{name} ")]
 
 
+def stage(name: str) -> str:
+    """The lines of one stage."""
+    return TEXT.partition(f" AS {name}\n")[2].partition("\nFROM ")[0]
+
+
 def test_the_container_runs_as_the_contracts_user_and_group() -> None:
     assert instructions("USER") == [f"{contract.USER_ID}:{contract.USER_ID}"]
 
 
-def test_the_container_listens_on_the_contracts_port() -> None:
-    assert instructions("EXPOSE") == [str(contract.PORT)]
+def test_the_container_listens_on_the_contracts_ports() -> None:
+    assert instructions("EXPOSE") == [f"{contract.PORT} {contract.GRPC_PORT}"]
     assert f"PORT={contract.PORT}" in " ".join(instructions("ENV"))
 
 
@@ -49,11 +54,25 @@ def test_each_variant_has_a_stage_a_provider_and_locked_requirements(variant: st
     assert "--hash=sha256:" in requirements
 
 
-def test_every_python_folder_the_server_needs_is_copied() -> None:
-    copied = " ".join(instructions("COPY"))
-    folders = {path.parent for path in FOLDER.rglob("*.py")} - {FOLDER}
-    served = {folder.relative_to(ROOT) for folder in folders if "training" not in folder.parts}
-    assert [str(folder) for folder in served if f"{folder}/ {folder}/" not in copied] == []
+def test_the_server_is_copied_whole_so_that_a_new_folder_needs_no_line_here() -> None:
+    assert "inference_app/ inference_app/" in instructions("COPY")
+    assert "--from=source /source /app" in instructions("COPY")
+
+
+def test_only_what_the_server_does_not_need_stays_out_of_the_image() -> None:
+    ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
+    assert ignored[1:3] == ["*", "!inference_app"]
+    assert ignored[3:] == ["inference_app/Dockerfile*", "inference_app/training", "**/__pycache__", "**/*.pyc"]
+    removed = [command for command in instructions("RUN") if command.startswith("rm ")]
+    assert removed == ["rm -r inference_app/model_repository inference_app/requirements-*.txt"]
+
+
+def test_sagemaker_may_choose_the_port_of_both_and_load_models_into_the_one_for_cpus() -> None:
+    label = "com.amazonaws.sagemaker.capabilities"
+    base, cpu, cuda = (stage(name) for name in ("base", "cpu", "cuda"))
+    assert f'{label}.accept-bind-to-port="true"' in base
+    assert f'{label}.multi-models="true"' in cpu
+    assert "multi-models" not in base + cuda
 
 
 def test_the_model_comes_last_so_that_a_new_one_rebuilds_one_layer() -> None:

@@ -48,6 +48,13 @@ def test_a_wrong_value_gives_one_line_with_name_rule_and_value(
     assert str(raised.value) == line
 
 
+def test_models_that_come_and_go_need_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGEMAKER_MULTI_MODEL", "true")
+    monkeypatch.setenv("WORKERS", "2")
+    with pytest.raises(ConfigurationError, match="WORKERS must be 1 where SAGEMAKER_MULTI_MODEL is true, got 2"):
+        settings.load()
+
+
 def test_every_wrong_value_gets_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_BATCH_SIZE", "0")
     monkeypatch.setenv("MAX_QUEUE_SIZE", "0")

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from inference_app import tensors
 from inference_app.errors import BadRequest
@@ -20,7 +21,7 @@ def refusal(value: object, datatype: str = "FP32") -> str:
 
 @pytest.mark.parametrize("datatype", list(Datatype))
 def test_every_datatype_becomes_the_numpy_type_of_its_width(datatype: Datatype) -> None:
-    value: list[Any] = [True, False] if datatype is Datatype.BOOL else [1, 0]
+    value: list[Any] = {Datatype.BOOL: [True, False], Datatype.BYTES: ["a", ""]}.get(datatype, [1, 0])
     array = tensors.from_json(value, spec(datatype, 2))
     assert array.dtype == datatype.dtype
     assert array.tolist() == value
@@ -51,6 +52,48 @@ def test_what_is_no_array_of_numbers_is_refused(value: object, part: str) -> Non
 @pytest.mark.parametrize("value", [[128, 0], [-129, 0], [1.0, 0]])
 def test_integers_are_never_wrapped_or_rounded(value: object) -> None:
     assert "INT8" in refusal(value, "INT8")
+
+
+@pytest.mark.parametrize("datatype", [name for name in Datatype if name.startswith(("INT", "UINT"))])
+def test_every_whole_number_that_fits_is_taken_and_none_beyond(datatype: Datatype) -> None:
+    limits = np.iinfo(datatype.dtype)
+    assert tensors.from_json([limits.min, limits.max], spec(datatype, 2)).tolist() == [limits.min, limits.max]
+    for beyond in (limits.min - 1, limits.max + 1):
+        assert "outside" in refusal([beyond, 0], datatype)
+
+
+@pytest.mark.parametrize(("datatype", "largest"), [("FP16", 65504), ("FP32", 3.4028234663852886e38)])
+def test_a_fraction_is_never_made_infinite(datatype: str, largest: float) -> None:
+    assert tensors.from_json([largest, -largest], spec(datatype, 2)).tolist() == [largest, -largest]
+    assert "outside" in refusal([largest * 1.001, 0], datatype)
+
+
+def test_a_string_of_any_length_stays_whole() -> None:
+    array = tensors.from_json([["a\0b", "x" * 300]], spec("BYTES", 2))
+    assert array.tolist() == [["a\0b", "x" * 300]]
+
+
+def test_null_is_nan_where_the_model_takes_it() -> None:
+    missing = TensorSpec(name="x", datatype=Datatype.FP32, shape=(-1,), allow_nan=True)
+    assert np.isnan(tensors.from_json([None], missing)).all()
+
+
+def test_only_fractions_can_be_nan() -> None:
+    with pytest.raises(ValidationError, match="allow_nan is for"):
+        TensorSpec(name="x", datatype=Datatype.INT8, shape=(-1,), allow_nan=True)
+
+
+OPEN = TensorSpec(name="x", datatype=Datatype.FP32, shape=(-1, 2, -1))
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (7, 2, 0), [1, 2, 3]])
+def test_a_shape_fits_when_every_size_does(shape: Any) -> None:
+    assert OPEN.accepts(shape)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3), (-1, 2, 3), (1, 3, 3), (1, 2), (1, 2, -1), (1, True, 3), (1, 2.0, 3)])
+def test_another_shape_does_not_fit(shape: Any) -> None:
+    assert not OPEN.accepts(shape)
 
 
 def test_numbers_are_no_booleans() -> None:

@@ -1,0 +1,136 @@
+"""The metrics of `contract.METRICS` in Prometheus' text formats, and the process's own memory and CPU time."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
+
+from inference_app import contract
+from inference_app.metrics import Histogram, Metrics, ModelMetrics
+
+if TYPE_CHECKING:
+    from inference_app.siblings import Siblings
+
+Labels = tuple[str, ...]
+"""Values, in the order of the metric's label names."""
+
+
+class Exposition:
+    """One server's metrics in a registry of their own, so that two servers in one process count apart."""
+
+    def __init__(self, metrics: Metrics, siblings: "Siblings | None" = None) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(ServerCollector(metrics, siblings))
+        self._registry.register(WorkersCollector(siblings) if siblings else ProcessCollector(registry=None))
+
+    def encode(self, accept: str) -> tuple[bytes, str]:
+        """The text and its content type, in the format that the `Accept` header asks for."""
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # the header asks for a version that is no number
+            encode, content_type = choose_encoder("")
+        return encode(self._registry), content_type
+
+
+class ServerCollector(Collector):
+    """Reads the counts at each scrape."""
+
+    def __init__(self, metrics: Metrics, siblings: "Siblings | None") -> None:
+        self._metrics = metrics
+        self._siblings = siblings
+
+    def collect(self) -> Iterator[Metric]:
+        """One family for each metric of the contract."""
+        metrics = self._siblings.total(self._metrics) if self._siblings else self._metrics
+        models = _models(metrics)
+        routes = metrics.routes.items()
+        yield _counter(contract.REQUESTS, _answers(metrics))
+        yield _histogram(contract.REQUEST_DURATION, {(label,): route.duration for label, route in routes})
+        yield _counter(contract.REJECTED, {(name,): model.rejected for name, model in models.items()})
+        yield _gauge(contract.IN_FLIGHT, {(): metrics.in_flight})
+        yield _gauge(contract.QUEUE_SIZE, _waiting(metrics))
+        yield _histogram(contract.QUEUE_DURATION, {(name,): model.queue_duration for name, model in models.items()})
+        yield _histogram(contract.BATCH_SIZE, {(name,): model.batch_size for name, model in models.items()})
+        yield _histogram(contract.MODEL_DURATION, {(name,): model.duration for name, model in models.items()})
+        yield _gauge(contract.MODEL_INFO, _running(metrics))
+        yield _gauge(contract.READY, {(): metrics.ready()})
+
+
+class WorkersCollector(Collector):
+    """Memory, CPU time and open files of each worker; apart, since what a new one counts begins at 0 again."""
+
+    def __init__(self, siblings: "Siblings") -> None:
+        self._siblings = siblings
+
+    def collect(self) -> Iterator[Metric]:
+        """The process metrics with the worker's number as a label."""
+        families: dict[str, Metric] = {}
+        for number, pid in self._siblings.pids().items():
+            for family in ProcessCollector(pid=partial(int, pid), registry=None).collect():
+                labelled = [sample._replace(labels={"worker": str(number)}) for sample in family.samples]
+                empty = Metric(family.name, family.documentation, family.type)
+                families.setdefault(family.name, empty).samples += labelled
+        yield from families.values()
+
+
+def _models(metrics: Metrics) -> dict[str, ModelMetrics]:
+    """By name: versions of one model share its series."""
+    models: dict[str, ModelMetrics] = {}
+    for (name, _), model in metrics.models.items():
+        models.setdefault(name, ModelMetrics()).absorb(model)
+    return models
+
+
+def _answers(metrics: Metrics) -> Mapping[Labels, float]:
+    routes = metrics.routes.items()
+    return {(label, str(code)): count for label, route in routes for code, count in route.codes.items()}
+
+
+def _waiting(metrics: Metrics) -> Mapping[Labels, float]:
+    waiting: dict[Labels, float] = {}
+    for (name, _), model in metrics.models.items():
+        waiting[name,] = waiting.get((name,), 0) + model.queue_size()
+    return waiting
+
+
+def _running(metrics: Metrics) -> Mapping[Labels, float]:
+    models = metrics.models.items()
+    return {(*key, model.execution_provider): 1 for key, model in models if model.execution_provider is not None}
+
+
+def _counter(metric: contract.Metric, counts: Mapping[Labels, float]) -> Metric:
+    family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, count in counts.items():
+        family.add_metric(labels, count)
+    return family
+
+
+def _gauge(metric: contract.Metric, values: Mapping[Labels, float]) -> Metric:
+    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(metric: contract.Metric, histograms: Mapping[Labels, Histogram]) -> Metric:
+    family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, histogram in histograms.items():
+        family.add_metric(labels, list(_buckets(histogram)), histogram.total)
+    return family
+
+
+def _buckets(histogram: Histogram) -> Iterator[tuple[str, float] | tuple[str, float, Exemplar]]:
+    """Upper bound, observations up to it, and an example where there is one."""
+    bounds = (*map(str, histogram.bounds), "+Inf")
+    for index, (bound, count) in enumerate(zip(bounds, accumulate(histogram.counts), strict=True)):
+        exemplar = histogram.exemplars.get(index)
+        if exemplar is None:
+            yield bound, count
+        else:
+            yield bound, count, Exemplar({"trace_id": exemplar.trace_id}, exemplar.value, exemplar.at)

@@ -1,0 +1,1 @@
+"""HTTP: the lane, the application, and the process around both."""

@@ -1,0 +1,82 @@
+"""Inference requests on the lane: parsed, queued for their model, answered when it has run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from inference_app.errors import InferenceError
+from inference_app.http.exchange import INTERNAL_ERROR, Exchange, deadline
+from inference_app.jobs import Job
+from inference_app.outputs import Rows
+from inference_app.protocols.call import Call
+
+if TYPE_CHECKING:
+    from inference_app.http.lane import Endpoint
+    from inference_app.served_model import Serving
+    from inference_app.tracing import Trace
+
+logger = logging.getLogger(__name__)
+
+
+class InferenceExchange(Exchange, Job):
+    """One inference; waits in its model's queue itself."""
+
+    endpoint: Endpoint
+    _call: Call | None = None
+
+    def answer(self, body: bytes) -> None:
+        """Parse here when that takes microseconds, else on a thread; then queue."""
+        headers, endpoint, lane = self.headers, self.endpoint, self.connection.lane
+        if lane.tracer is not None:
+            self.trace = lane.tracer.begin(headers, self.received_at)
+        self.serving = serving = endpoint.slot.model.enter()
+        codec = serving.codecs[endpoint.api]
+        if codec.is_quick(len(body), headers):
+            self._submit(serving, codec.parse(body, headers))
+        else:
+            lane.run_beside(partial(codec.parse, body, headers), partial(self._parsed, serving), self._stumble)
+
+    def deliver(self, rows: Rows) -> None:
+        """Answer with the model's outputs."""
+        if self._call is None or self.response_complete:
+            return
+        if self.trace is not None:
+            self.trace.batch_size = rows.batch.size
+        self.respond(self._call.render(rows))
+
+    def disconnect(self) -> None:
+        """What has not reached the model never does."""
+        if self.serving is not None and self._call is not None:
+            self.serving.batcher.drop(self)
+        super().disconnect()
+
+    def _parsed(self, serving: Serving, call: Call) -> None:
+        if self.response_complete:
+            return
+        try:
+            self._submit(serving, call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            self._stumble(error)
+
+    def _stumble(self, error: BaseException) -> None:
+        if isinstance(error, InferenceError):
+            self.fail(error)
+            return
+        logger.error("a request failed", exc_info=error)
+        self.fail(INTERNAL_ERROR)
+
+    def _submit(self, serving: Serving, call: Call) -> None:
+        self._call = call
+        self.inputs = call.inputs
+        now = time.perf_counter()
+        if self.trace is not None:
+            self._note_parsed(self.trace, now)
+        latest = deadline(self.headers, self.received_at) if b"timeout" in self.headers else None
+        serving.batcher.submit(self, now, latest)
+
+    def _note_parsed(self, trace: Trace, now: float) -> None:
+        metadata = self.endpoint.slot.model.metadata
+        trace.parsed_at, trace.job, trace.model = now, self, (metadata.name, metadata.version)

@@ -1,0 +1,171 @@
+"""The lane: which requests are answered on the connection itself, and by what."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from inference_app.contract import Route
+from inference_app.errors import QueueFull
+from inference_app.http import probes
+from inference_app.http.exchange import Exchange
+from inference_app.http.inference import InferenceExchange
+from inference_app.metrics import RouteMetrics
+from inference_app.models import Models, Slot
+from inference_app.protocols.call import Answer, Api, Headers
+from inference_app.tracing import Tracer
+
+if TYPE_CHECKING:
+    from inference_app.http.connection import Connection
+
+T = TypeVar("T")
+
+
+class Endpoint(NamedTuple):
+    """An inference path: its label in metrics and logs, the model behind it, the protocol it speaks."""
+
+    label: str
+    route: RouteMetrics
+    slot: Slot
+    api: Api
+
+
+class Unread(NamedTuple):
+    """Where requests belong that could not be read."""
+
+    label: str
+    route: RouteMetrics
+
+
+class Probe(NamedTuple):
+    """A path answered from memory."""
+
+    label: str
+    route: RouteMetrics
+    make: Callable[[Headers], Answer]
+
+
+class ProbeExchange(Exchange):
+    """A probe's request."""
+
+    def __init__(self, connection: Connection, probe: Probe, headers: Headers) -> None:
+        super().__init__(connection, probe, headers)
+        self._make = probe.make
+
+    def answer(self, body: bytes) -> None:  # noqa: ARG002 - a GET may bring one, which means nothing (RFC 9110, 9.3.1)
+        """Respond at once."""
+        self.respond(self._make(self.headers))
+
+
+class Lane:
+    """The table of paths, what connections share, and the threads that parse what takes long to parse."""
+
+    def __init__(self, models: Models, *, max_waiting: int, max_buffered: int, tracer: Tracer | None = None) -> None:
+        self.metrics = models.metrics
+        self.tracer = tracer
+        self.draining = False
+        self._models = models
+        self._loop = asyncio.get_running_loop()
+        self._max_waiting = max_waiting
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(os.cpu_count(), "parse")
+        self.unread = Unread("unread", self.metrics.route("unread"))
+        self.max_buffered = max_buffered
+        self.buffered = 0
+        """Bytes of bodies that came in several pieces and have no answer yet; the short ones are not worth counting."""
+        self._default = b""
+        self.heads: dict[tuple[int, bytes], bytes] = {}
+        self._probes = {
+            path.encode(): Probe(path, self.metrics.route(path), make) for path, make in probes.make(models).items()
+        }
+        self.endpoints: dict[bytes, Endpoint] = {}
+        self.rebuild()
+        models.on_change = self.rebuild
+
+    def open(self, connection: Connection, method: bytes, url: bytes, headers: Headers) -> Exchange | None:
+        """An exchange for a request of the lane; None for any other, which is the application's.
+
+        Raises `httptools.HttpParserInvalidURLError` for a target that is no URL.
+        """
+        if method == b"POST":
+            endpoint = self.endpoints.get(url) or self.endpoints.get(_path(url))
+            return InferenceExchange(connection, endpoint, headers) if endpoint else None
+        if method not in (b"GET", b"HEAD"):
+            return None
+        probe = self._probes.get(url) or self._probes.get(_path(url))
+        if probe is None:
+            return None
+        exchange = ProbeExchange(connection, probe, headers)
+        exchange.sends_body = method == b"GET"
+        return exchange
+
+    def head(self, status: int, content_type: bytes) -> bytes:
+        """An answer's head as far as `content-length: `."""
+        head = STATUS_LINE[status] + self._default + b"content-type: %b\r\ncontent-length: " % content_type
+        self.heads[status, content_type] = head
+        return head
+
+    def set_default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """uvicorn's default headers; one of them, the date, changes once a second."""
+        self._default = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.heads.clear()
+
+    def run_beside(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[BaseException], None]
+    ) -> None:
+        """Run `work` on a thread, then `done` or `failed` on the event loop; raises `QueueFull` when too much waits."""
+        if self._waiting >= self._max_waiting:
+            raise QueueFull(f"{self._waiting} requests wait to be parsed")
+
+        def finish(future: Future[T]) -> None:
+            self._waiting -= 1
+            error = future.exception()
+            if error is None:
+                done(future.result())
+            else:
+                failed(error)
+
+        self._waiting += 1
+        self._threads.submit(work).add_done_callback(lambda future: self._loop.call_soon_threadsafe(finish, future))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def rebuild(self) -> None:
+        """Make the table anew; the first model answers where a path names none."""
+        self.endpoints = {}
+        for name, slot in self._models.slots.items():
+            if not self.endpoints:
+                self._add(Route.PREDICT, Route.PREDICT, slot, Api.PREDICT)
+                self._add(Route.INVOCATIONS, Route.INVOCATIONS, slot, Api.INVOCATIONS)
+            version = slot.model.metadata.version
+            templates = {
+                f"{Route.PREDICT}/{{name}}": Api.PREDICT,
+                f"{Route.V2}/models/{{name}}/infer": Api.OPEN_INFERENCE,
+                f"{Route.V2}/models/{{name}}/versions/{{version}}/infer": Api.OPEN_INFERENCE,
+                f"{Route.MODELS}/{{name}}/invoke": Api.INVOCATIONS,
+            }
+            for template, api in templates.items():
+                self._add(template, template.format(name=name, version=version), slot, api)
+
+    def _add(self, template: str, path: str, slot: Slot, api: Api) -> None:
+        self.endpoints[path.encode()] = Endpoint(template, self.metrics.route(template), slot, api)
+
+
+def _path(url: bytes) -> bytes:
+    """The decoded path of a request target, which may be a whole URL (RFC 9112, 3.2.2) or have a query.
+
+    Raises `httptools.HttpParserInvalidURLError`.
+    """
+    path = url.partition(b"?")[0]
+    if not path.startswith(b"/"):
+        path = httptools.parse_url(url).path or b"/"
+    return unquote_to_bytes(path)

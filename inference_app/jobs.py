@@ -1,0 +1,84 @@
+"""What waits in a model's queue, and who hears of it."""
+
+import asyncio
+from abc import ABC, abstractmethod
+
+from inference_app import tensors
+from inference_app.errors import InferenceError
+from inference_app.outputs import BatchOutputs, Rows
+from inference_app.tensors import Arrays
+
+
+class Job(ABC):
+    """Examples that enter the model together; hears of their outputs or failure, once, on the event loop.
+
+    Times are `time.perf_counter()` seconds.
+    """
+
+    inputs: Arrays
+    rows: int
+    deadline: float
+    queued_at: float
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    parts: "tuple[Job, ...]" = ()
+
+    @abstractmethod
+    def deliver(self, rows: Rows) -> None:
+        """Take the outputs."""
+
+    @abstractmethod
+    def fail(self, error: InferenceError) -> None:
+        """Take the failure."""
+
+    def split(self, size: int) -> "tuple[Job, ...]":
+        """Parts of at most `size` examples, whose outputs become this job's."""
+        starts = range(0, self.rows, size)
+        self.parts = tuple(_Part(self, tensors.take(self.inputs, start, start + size)) for start in starts)
+        return self.parts
+
+    def gather(self) -> None:
+        """Deliver once every part has its outputs."""
+        parts = [part for part in self.parts if isinstance(part, _Part)]
+        outputs = [part.outputs for part in parts if part.outputs is not None]
+        if len(outputs) == len(parts):
+            self.started_at = parts[0].started_at
+            self.finished_at = max(part.finished_at for part in parts)
+            self.deliver(Rows(BatchOutputs(tensors.stack(outputs)), 0, self.rows))
+
+
+class _Part(Job):
+    """Some of the examples of a job too large for one model call; the first failure is the whole's."""
+
+    def __init__(self, whole: Job, inputs: Arrays) -> None:
+        self._whole = whole
+        self.inputs = inputs
+        self.rows = tensors.rows(inputs)
+        self.deadline = whole.deadline
+        self.queued_at = whole.queued_at
+        self.outputs: Arrays | None = None
+
+    def deliver(self, rows: Rows) -> None:
+        self.outputs = rows.arrays()
+        self._whole.gather()
+
+    def fail(self, error: InferenceError) -> None:
+        self._whole.fail(error)
+
+
+class FutureJob(Job):
+    """A job to wait for."""
+
+    def __init__(self, inputs: Arrays) -> None:
+        self.inputs = inputs
+        self.outputs: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
+
+    def deliver(self, rows: Rows) -> None:
+        """Set the result, unless nobody waits any more."""
+        if not self.outputs.done():
+            self.outputs.set_result(rows.arrays())
+
+    def fail(self, error: InferenceError) -> None:
+        """Set the error, unless nobody waits any more."""
+        if not self.outputs.done():
+            self.outputs.set_exception(error)

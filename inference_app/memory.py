@@ -1,0 +1,35 @@
+"""How much memory the process may still take."""
+
+from pathlib import Path
+
+
+def available(root: Path = Path("/")) -> int | None:
+    """Bytes left under the container's limit or on the machine, whichever is less; None where neither is known.
+
+    `root` is where /proc and /sys lie (https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files).
+    """
+    known = [
+        left for left in (_under_limit(root / "sys/fs/cgroup"), _on_machine(root / "proc/meminfo")) if left is not None
+    ]
+    return min(known, default=None)
+
+
+def _under_limit(group: Path) -> int | None:
+    limit, used = _number(group / "memory.max"), _number(group / "memory.current")
+    return None if limit is None or used is None else max(0, limit - used)
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):  # absent without a cgroup of version 2; "max" without a limit
+        return None
+
+
+def _on_machine(path: Path) -> int | None:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    free = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return None if free is None else int(free) * 1024

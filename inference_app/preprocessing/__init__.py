@@ -1,0 +1,1 @@
+"""What clients send into what models take, as each model's metadata declares it."""

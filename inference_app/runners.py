@@ -1,0 +1,117 @@
+"""Where a model runs: on the event loop, or on threads beside it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from inference_app.batching import Batcher
+from inference_app.jobs import Job
+
+
+class InlineBatcher(Batcher):
+    """Runs the model on the event loop, once per turn with all that the turn brought: for models of microseconds.
+
+    Handing work to a thread and back costs more than such a model's own call.
+    """
+
+    _scheduled: asyncio.Handle | None = None
+
+    def _wake(self, deadline: float) -> None:  # noqa: ARG002 - it is looked at when the turn ends
+        delay = self._limits.max_delay
+        if delay and self._scheduled is not None and self._is_full():
+            self._scheduled.cancel()
+            self._scheduled = None
+        if self._scheduled is not None:
+            return
+        if delay and not self._is_full():
+            self._scheduled = self._loop.call_later(delay, self._drain)
+        else:
+            self._scheduled = self._loop.call_soon(self._drain)
+
+    def _post(self, callback: Callable[..., None], *args: object) -> None:
+        callback(*args)
+
+    def _drain(self) -> None:
+        """Run one batch; what is left waits for the next turn, so that these answers leave before."""
+        self._scheduled = None
+        started = time.perf_counter()
+        batch, late = self._take(started)
+        if self._waiting:
+            self._scheduled = self._loop.call_soon(self._drain)
+        if late:
+            self._expire(late)
+        if batch:
+            self._answer(batch, started)
+
+
+class ThreadedBatcher(Batcher):
+    """Runs the model on threads of its own, outside the interpreter lock; the event loop stays free."""
+
+    def __init__(self, *args: Any, threads: int = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parallel = threads
+        self._changed = threading.Condition(self._lock)
+        self._sweep: asyncio.TimerHandle | None = None
+        self._sweep_at = 0.0
+        # Daemons, so that a model call that never returns cannot keep a stopping process alive.
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"model-{number}", daemon=True).start()
+
+    def close(self) -> None:
+        """Refuse new jobs and those that wait; a running model call finishes."""
+        super().close()
+        with self._changed:
+            self._changed.notify_all()
+        if self._sweep is not None:
+            self._sweep.cancel()
+
+    def _wake(self, deadline: float) -> None:
+        self._changed.notify()
+        if self._sweep is None or deadline < self._sweep_at:
+            self._sweep_later(deadline)
+
+    def _post(self, callback: Callable[..., None], *args: object) -> None:
+        self._loop.call_soon_threadsafe(callback, *args)
+
+    def _sweep_later(self, deadline: float) -> None:
+        if self._sweep is not None:
+            self._sweep.cancel()
+        self._sweep_at = deadline
+        self._sweep = self._loop.call_later(max(0, deadline - time.perf_counter()), self._drop_late)
+
+    def _drop_late(self) -> None:
+        """Fail what waits beyond its deadline while the model is busy."""
+        now = time.perf_counter()
+        with self._lock:
+            self._sweep = None
+            late = [job for job in self._waiting if job.deadline <= now]
+            self._remove(late)
+            earliest = min((job.deadline for job in self._waiting), default=None)
+            if earliest is not None:
+                self._sweep_later(earliest)
+        self._expire(late)
+
+    def _work(self) -> None:
+        while not self._closed:
+            with self._changed:
+                self._wait()
+                started = time.perf_counter()
+                batch, late = self._take(started)
+            if late:
+                self._post(self._expire, late)
+            if batch:
+                self._answer(batch, started)
+
+    def _wait(self) -> None:
+        while not (self._waiting or self._closed):
+            self._changed.wait()
+        if self._limits.max_delay:
+            self._changed.wait_for(lambda: self._closed or self._is_full(), self._patience())
+
+    def _patience(self) -> float:
+        oldest: Job | None = next(iter(self._waiting), None)
+        if oldest is None:
+            return 0
+        return max(0, oldest.queued_at + self._limits.max_delay - time.perf_counter())

@@ -1,0 +1,110 @@
+"""Which requests the lane answers, and how they are counted."""
+
+from collections.abc import Generator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from inference_app.models import Slot
+from tests.inference_app.http.stage import Stage, on_stage
+from tests.inference_app.http.wire import HEALTH, Wire, post
+
+
+@pytest.fixture
+def stage() -> Generator[Stage]:
+    """A server with an inline model."""
+    with on_stage(threads=0) as stage:
+        yield stage
+
+
+@pytest.fixture
+def wire(stage: Stage) -> Generator[Wire]:
+    """A connection to it."""
+    with stage.open() as wire:
+        yield wire
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/predict", "/predict"),
+        ("/predict/doubler", "/predict/{name}"),
+        ("/v2/models/doubler/infer", "/v2/models/{name}/infer"),
+        ("/v2/models/doubler/versions/1/infer", "/v2/models/{name}/versions/{version}/infer"),
+        ("/invocations", "/invocations"),
+        ("/models/doubler/invoke", "/models/{name}/invoke"),
+    ],
+)
+def test_every_way_to_the_model_is_on_the_lane_and_counted_by_its_template(
+    stage: Stage, wire: Wire, path: str, route: str
+) -> None:
+    assert wire.send(post(path, b"[1]")).answer().body == b"[2.0]"
+    assert stage.codes(route) == {200: 1}
+    assert stage.asked == []
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready"])
+def test_probes_are_on_the_lane(stage: Stage, wire: Wire, path: str) -> None:
+    assert wire.send(HEALTH.replace(b"/health", path.encode())).answer().status == 200
+    assert stage.codes(path) == {200: 1}
+    assert stage.asked == []
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        post("/predict/other", b"[1]"),
+        post("/v2/models/doubler/versions/2/infer", b"[1]"),
+        post("/health", b"[1]"),
+        post("/predict/", b"[1]"),
+        HEALTH.replace(b"/health", b"/predict"),
+        HEALTH.replace(b"GET", b"PUT"),
+    ],
+    ids=["other-model", "other-version", "other-method", "other-path", "get", "put"],
+)
+def test_everything_else_is_the_applications(stage: Stage, wire: Wire, request_bytes: bytes) -> None:
+    assert wire.send(request_bytes).answer().status == 404
+    assert len(stage.asked) == 1
+
+
+def test_a_large_body_reaches_the_application_whole(stage: Stage, wire: Wire) -> None:
+    assert wire.send(post("/elsewhere", b"x" * 900_000)).answer().body == b"900000"
+    assert stage.asked == [("/elsewhere", 900_000)]
+
+
+def test_paths_follow_the_models_that_are_served(stage: Stage, wire: Wire) -> None:
+    slot = Slot(cast("Any", SimpleNamespace(**vars(stage.service), enter=stage.service.enter)))
+    stage.call(lambda: stage.models.slots.update(added=slot))
+    before = wire.send(post("/predict/added", b"[1]")).answer().status
+    stage.call(stage.models.on_change)
+    added = wire.send(post("/predict/added", b"[1]")).answer().status
+    stage.call(lambda: (stage.models.slots.clear(), stage.models.on_change()))
+    removed = [wire.send(post(path, b"[1]")).answer().status for path in ("/predict/added", "/predict")]
+    assert (before, added, removed) == (404, 200, [404, 404])
+
+
+def test_a_request_that_began_before_an_exchange_is_answered_by_the_new_model(stage: Stage, wire: Wire) -> None:
+    request = post("/predict", b"[1]")
+    wire.send(request[:-1])
+    stage.until(lambda: any(connection.phase.name == "BODY" for connection in stage.connections))
+    asked: list[str] = []
+
+    def enter() -> Any:
+        asked.append("new")
+        return stage.service.enter()
+
+    new = cast("Any", SimpleNamespace(enter=enter, metadata=stage.service.metadata, health=stage.service.health))
+    stage.call(lambda: setattr(stage.models.slots["doubler"], "model", new))
+    assert wire.send(request[-1:]).answer().status == 200
+    assert asked == ["new"]
+
+
+def test_too_many_bodies_that_take_long_to_parse_are_429() -> None:
+    with on_stage() as stage:
+        stage.call(lambda: setattr(stage.lane, "_waiting", 8))
+        with stage.open() as wire:
+            slow = wire.send(post("/predict", b"[1]", "slow: yes")).answer()
+            quick = wire.send(post("/predict", b"[1]")).answer()
+        stage.call(lambda: setattr(stage.lane, "_waiting", 0))
+    assert (slow.status, slow.headers["retry-after"], quick.status) == (429, "1", 200)
