@@ -1,13 +1,13 @@
 """`python -m docs.generate`: write the pages of docs/ that come from code."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from inference_app.settings import Settings as ServerSettings
@@ -59,7 +59,7 @@ def _row(entry: tuple[str, FieldInfo]) -> str:
     key, field = entry
     cells = [
         f"`{key}`",
-        _type(field.annotation) + _limits(field),
+        _type(field.annotation) + _limits(field.metadata),
         _unit(field),
         _default(field),
         field.description or "",
@@ -73,6 +73,7 @@ _PLAIN = {
     float: "number",
     bool: "true or false",
     Path: "path",
+    SecretStr: "secret text",
     IPv4Network: "IPv4 range",
     type(None): "absent",
 }
@@ -82,7 +83,7 @@ def _type(annotation: Any) -> str:
     """An annotation in a reader's words."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type(arguments[0])
+        return _type(arguments[0]) + _limits(arguments[1:])
     if origin is Literal:
         return "one of " + ", ".join(f"`{value}`" for value in arguments)
     if origin is tuple:
@@ -96,13 +97,16 @@ def _type(annotation: Any) -> str:
     return "block" if issubclass(annotation, BaseModel) else _PLAIN[annotation]
 
 
-def _limits(field: FieldInfo) -> str:
+_SIGNS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
+
+
+def _limits(metadata: Iterable[Any]) -> str:
     """The bounds of a number, as in ` from 1 to 16`."""
-    signs = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    bounds = [
-        (sign, getattr(item, name)) for item in field.metadata for name, sign in signs.items() if hasattr(item, name)
-    ]
-    return "".join(f" {sign} {bound:g}" for sign, bound in bounds)
+    items = [part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    bounds = {name: getattr(item, name) for item in items for name in _SIGNS if hasattr(item, name)}
+    if "gt" in bounds:
+        bounds.pop("ge", None)  # a type's own bound, narrowed by the field's
+    return "".join(f" {sign} {bounds[name]:g}" for name, sign in _SIGNS.items() if name in bounds)
 
 
 def _unit(field: FieldInfo) -> str:

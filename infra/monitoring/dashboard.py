@@ -23,6 +23,7 @@ def dashboard(title: str, selector: str) -> str:
     """Grafana's JSON for the servers that `selector` matches; the same text at every run."""
     asked = f'{selector},route=~"{queries.INFERENCE_ROUTES}"'
     percentiles = {f"p{q:g}": queries.quantile(contract.REQUEST_DURATION, asked, WINDOW, q / 100) for q in (50, 95, 99)}
+    mean = queries.mean(contract.BATCH_SIZE, selector, WINDOW, "model")
     built = (
         Dashboard(title)
         .uid(title.lower().replace(" ", "-"))  # Grafana takes letters, digits, - and _ only
@@ -35,8 +36,8 @@ def dashboard(title: str, selector: str) -> str:
         .with_panel(panel("Errors", "percentunit", {"server errors": queries.error_ratio(asked, WINDOW)}))
         .with_panel(panel("Refused (429)", "reqps", {"refused": queries.rate(contract.REJECTED, selector, WINDOW)}))
         .with_row(Row("Batching"))
-        .with_panel(panel("Batch size", "short", {"mean": queries.mean(contract.BATCH_SIZE, selector, WINDOW)}))
-        .with_panel(panel("Queue", "short", {"{{pod}}": f"{contract.QUEUE_SIZE.name}{{{selector}}}"}))
+        .with_panel(panel("Batch size", "short", {"{{model}} mean": mean}))
+        .with_panel(panel("Queue", "short", {"{{model}} {{pod}}": f"{contract.QUEUE_SIZE.name}{{{selector}}}"}))
         .with_panel(panel("Time in queue", "s", _times(contract.QUEUE_DURATION, selector)))
         .with_panel(panel("Time in model", "s", _times(contract.MODEL_DURATION, selector)))
     )
@@ -44,4 +45,4 @@ def dashboard(title: str, selector: str) -> str:
 
 
 def _times(metric: contract.Metric, selector: str) -> dict[str, str]:
-    return {f"p{q:g}": queries.quantile(metric, selector, WINDOW, q / 100) for q in (50, 99)}
+    return {f"{{{{model}}}} p{q}": queries.quantile(metric, selector, WINDOW, q / 100, "model") for q in (50, 99)}

@@ -1,10 +1,18 @@
 """PromQL over the server's metrics, by the names in `inference_app.contract`, so that no rename breaks it silently."""
 
 from inference_app import contract
-from inference_app.contract import Metric
+from inference_app.contract import Metric, Route
 
-INFERENCE_ROUTES = f"{contract.Route.PREDICT}|{contract.Route.V2}/.*/infer"
-"""Regular expression over the `route` label of requests that ask the model."""
+INFERENCE_ROUTES = "|".join(
+    (
+        f"{Route.PREDICT}(/.*)?",
+        f"{Route.V2}/.*/infer",
+        Route.INVOCATIONS,
+        f"{Route.MODELS}/.*/invoke",
+        "grpc/ModelInfer",
+    )
+)
+"""Regular expression over the `route` label of requests that ask a model, in all protocols."""
 
 
 def rate(metric: Metric, selector: str, window: str, by: str = "") -> str:
@@ -12,16 +20,16 @@ def rate(metric: Metric, selector: str, window: str, by: str = "") -> str:
     return f"sum{f' by ({by}) ' if by else ''}(rate({metric.name}{{{selector}}}[{window}]))"
 
 
-def quantile(metric: Metric, selector: str, window: str, q: float) -> str:
-    """The `q` quantile (0 to 1) of a histogram over `window`."""
-    buckets = f"sum by (le) (rate({metric.name}_bucket{{{selector}}}[{window}]))"
+def quantile(metric: Metric, selector: str, window: str, q: float, by: str = "") -> str:
+    """The `q` quantile (0 to 1) of a histogram over `window`, of all observations or for each value of one label."""
+    buckets = f"sum by ({f'le, {by}' if by else 'le'}) (rate({metric.name}_bucket{{{selector}}}[{window}]))"
     return f"histogram_quantile({q}, {buckets})"
 
 
-def mean(metric: Metric, selector: str, window: str) -> str:
-    """The mean of a histogram's observations over `window`."""
-    total = f"sum(rate({metric.name}_sum{{{selector}}}[{window}]))"
-    return f"{total} / sum(rate({metric.name}_count{{{selector}}}[{window}]))"
+def mean(metric: Metric, selector: str, window: str, by: str) -> str:
+    """The mean of a histogram's observations over `window` for each value of a label."""
+    total = f"sum by ({by}) (rate({metric.name}_sum{{{selector}}}[{window}]))"
+    return f"{total} / sum by ({by}) (rate({metric.name}_count{{{selector}}}[{window}]))"
 
 
 def error_ratio(selector: str, window: str) -> str:

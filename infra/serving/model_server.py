@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import PodSpecArgsDict, ServiceSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodSpecArgsDict, ServicePortArgsDict, ServiceSpecArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
+from inference_app.contract import GRPC_PORT
 from infra.clusters.cluster import Cluster
 from infra.serving import network_policy, pod
 from infra.serving.autoscaling import autoscaler_spec
@@ -83,12 +84,12 @@ class ModelServer(pulumi.ComponentResource):
             opts=self._child,
         )
         networks = [self._args.cluster.network_cidr] if settings.exposure is Exposure.NETWORK else []
+        clients = [self.namespace, *settings.client_namespaces, *self._args.scrapers]
+        collector = settings.tracing.collector if settings.tracing else None
         kubernetes.networking.v1.NetworkPolicy(
             self._name,
             metadata=self._metadata(),
-            spec=network_policy.server_policy(
-                LABELS, [self.namespace, *settings.client_namespaces, *self._args.scrapers], networks
-            ),
+            spec=network_policy.server_policy(LABELS, pod.ports(settings).values(), clients, networks, collector),
             opts=self._child,
         )
         kubernetes.policy.v1.PodDisruptionBudget(
@@ -150,10 +151,7 @@ class ModelServer(pulumi.ComponentResource):
         return self._metadata() | {"annotations": dict(self._args.cluster.internal_load_balancer.annotations)}
 
     def _service_spec(self) -> ServiceSpecArgsDict:
-        spec: ServiceSpecArgsDict = {
-            "selector": LABELS,
-            "ports": [{"name": pod.PORT_NAME, "port": 80, "target_port": pod.PORT_NAME}],
-        }
+        spec: ServiceSpecArgsDict = {"selector": LABELS, "ports": service_ports(self._args.settings)}
         if self._args.settings.exposure is Exposure.CLUSTER:
             return spec | {"type": "ClusterIP"}
         balancer = self._args.cluster.internal_load_balancer
@@ -167,6 +165,20 @@ def namespace_metadata(name: str) -> ObjectMetaArgsDict:
     """A namespace that admits restricted pods only (https://kubernetes.io/docs/concepts/security/pod-security-standards/)."""
     modes = ("enforce", "audit", "warn")
     return {"name": name, "labels": {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}}
+
+
+def service_ports(settings: ServingSettings) -> list[ServicePortArgsDict]:
+    """Port 80 for HTTP, and for gRPC, where it is on, the port that the server itself has."""
+    http: ServicePortArgsDict = {"name": pod.PORT_NAME, "port": 80, "target_port": pod.PORT_NAME}
+    grpc: ServicePortArgsDict = {
+        "name": pod.GRPC_PORT_NAME,
+        "port": GRPC_PORT,
+        "target_port": pod.GRPC_PORT_NAME,
+        # So that gateways and meshes spread calls, not connections
+        # (https://gateway-api.sigs.k8s.io/guides/user-guides/backend-protocol/).
+        "app_protocol": "kubernetes.io/h2c",
+    }
+    return [http, grpc] if settings.grpc else [http]
 
 
 def service_url(service: kubernetes.core.v1.Service, settings: ServingSettings) -> pulumi.Output[str]:

@@ -15,11 +15,21 @@ from pulumi_kubernetes.core.v1 import (
     TopologySpreadConstraintArgsDict,
 )
 
-from inference_app.contract import GRACE_SECONDS, PORT, USER_ID, Env, ExecutionProvider, Route
+from inference_app.contract import (
+    GRACE_SECONDS,
+    GRPC_PORT,
+    PORT,
+    USER_ID,
+    Env,
+    ExecutionProvider,
+    Route,
+    TraceSampler,
+)
 from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL, NODE_TAINT
 from infra.settings.serving import ServingSettings
 
-PORT_NAME = "http"
+PORT_NAME, GRPC_PORT_NAME = "http", "grpc"
+MIB = 1024 * 1024
 
 TERMINATION_GRACE_SECONDS = GRACE_SECONDS + 3
 """The server ends within its own grace; the rest is for the kubelet. Together under the 30 s of an AKS spot notice."""
@@ -29,17 +39,39 @@ LOAD_SECONDS = 300
 
 
 def environment(settings: ServingSettings) -> dict[str, str]:
-    """The server's settings as environment variables."""
-    version = {Env.MODEL_VERSION.value: settings.model_version} if settings.model_version else {}
-    return version | {
+    """The server's settings as environment variables; what the stack leaves open is not there.
+
+    A variable that is set would win over the best settings that were measured for a model.
+    """
+    tracing = settings.tracing
+    optional: dict[Env, object] = {
+        Env.WORKERS: settings.workers if settings.workers > 1 else None,
+        Env.MODEL_VERSION: settings.model_version,
+        Env.EXTRA_MODELS: ",".join(settings.extra_models) or None,
+        Env.MAX_BATCH_SIZE: settings.batching.max_size,
+        Env.MAX_BATCH_DELAY_MS: settings.batching.max_delay_ms,
+        Env.MAX_QUEUE_SIZE: settings.batching.max_queue,
+        Env.REQUEST_TIMEOUT_SECONDS: settings.request_timeout_seconds,
+        Env.MAX_BODY_BYTES: settings.max_body_mib and settings.max_body_mib * MIB,
+        Env.GPU_MEMORY_LIMIT_MB: settings.gpu_memory_limit_mib,
+        Env.CUDA_GRAPHS: "true" if settings.cuda_graphs else None,
+        Env.GRPC_PORT: GRPC_PORT if settings.grpc else None,
+        Env.OTEL_EXPORTER_OTLP_ENDPOINT: tracing and tracing.endpoint,
+        Env.OTEL_TRACES_SAMPLER: tracing and TraceSampler.PARENTBASED_TRACEIDRATIO,
+        Env.OTEL_TRACES_SAMPLER_ARG: tracing and tracing.sample_ratio,
+    }
+    return {
         Env.HOST.value: "0.0.0.0",  # noqa: S104 the pod's own network; NetworkPolicies decide who reaches it
         Env.PORT.value: str(PORT),
         Env.MODEL_NAME.value: settings.model,
         Env.EXECUTION_PROVIDER.value: execution_provider(settings).value,
-        Env.MAX_BATCH_SIZE.value: str(settings.batching.max_size),
-        Env.MAX_BATCH_DELAY_MS.value: f"{settings.batching.max_delay_ms:g}",
-        Env.MAX_QUEUE_SIZE.value: str(settings.batching.max_queue),
+        **{name.value: str(value) for name, value in optional.items() if value is not None},
     }
+
+
+def ports(settings: ServingSettings) -> dict[str, int]:
+    """What the server listens on, by name."""
+    return {PORT_NAME: PORT} | ({GRPC_PORT_NAME: GRPC_PORT} if settings.grpc else {})
 
 
 def execution_provider(settings: ServingSettings) -> ExecutionProvider:
@@ -90,7 +122,7 @@ def container(settings: ServingSettings, image: pulumi.Input[str], config_map: p
     return {
         "name": "model-server",
         "image": image,
-        "ports": [{"name": PORT_NAME, "container_port": PORT}],
+        "ports": [{"name": name, "container_port": port} for name, port in ports(settings).items()],
         "env_from": [{"config_map_ref": {"name": config_map}}],
         "resources": resources(settings),
         # Until the model has answered its golden input nothing else is asked; then `live` restarts and `ready` routes.

@@ -2,10 +2,11 @@ import json
 import re
 from typing import Any
 
+import httpx
 import pytest
 
 from inference_app import contract
-from inference_app.routes import router
+from inference_app.process import ServerProcess
 from infra.monitoring import queries
 from infra.monitoring.alerts import rule_groups
 from infra.monitoring.dashboard import dashboard
@@ -61,14 +62,22 @@ def test_a_quantile_is_taken_of_buckets_and_a_rate_of_counters(expression: str) 
     assert expression.count("(") == expression.count(")")
 
 
-def test_the_routes_counted_as_predictions_are_those_that_ask_the_model() -> None:
-    templates = {getattr(route, "path", "") for route in router.routes}
-    asking = {path for path in templates if re.fullmatch(queries.INFERENCE_ROUTES, path)}
+@pytest.mark.slow
+def test_the_routes_counted_as_predictions_are_those_that_ask_a_model() -> None:
+    with ServerProcess({"GRPC_PORT": "0"}) as server:
+        server.until("ready")
+        metrics = httpx.get(f"{server.url()}{contract.Route.METRICS}").text
+    routes = set(re.findall(r'inference_request_duration_seconds_count\{route="([^"]+)"', metrics))
 
-    assert asking == {
+    assert {"/ready", "/metrics", "grpc/ServerReady"} <= routes
+    assert {route for route in routes if re.fullmatch(queries.INFERENCE_ROUTES, route)} == {
         "/predict",
+        "/predict/{name}",
+        "/invocations",
+        "/models/{name}/invoke",
         "/v2/models/{name}/infer",
         "/v2/models/{name}/versions/{version}/infer",
+        "grpc/ModelInfer",
     }
 
 

@@ -135,6 +135,34 @@ def test_the_servers_port_is_open_to_its_own_clients_and_scrapers_namespaces_onl
     assert "egress" not in policy.inputs["spec"]
 
 
+def test_grpc_is_open_to_whom_http_is_open_to() -> None:
+    policy = preview(grpc=True, exposure="network", clientNamespaces=["shop"]).one(POLICY, "server")
+    ports = [{"port": port, "protocol": "TCP"} for port in (contract.PORT, contract.GRPC_PORT)]
+
+    assert len(openings(policy)) == 4
+    assert [rule["ports"] for rule in policy.inputs["spec"]["ingress"]] == [ports] * 4
+
+
+def test_a_server_that_traces_may_ask_for_its_collectors_name_and_send_to_it_and_to_nobody_else() -> None:
+    plan = preview(tracing={"endpoint": "http://otel.tracing.svc.cluster.local:4319"})
+    spec = plan.one(POLICY, "server").inputs["spec"]
+    dns, collector = spec["egress"]
+
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert dns["to"] == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        }
+    ]
+    assert dns["ports"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
+    assert collector == {
+        "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "tracing"}}}],
+        "ports": [{"port": 4319, "protocol": "TCP"}],
+    }
+    assert [str(failure) for failure in check_plan(plan).failures] == []
+
+
 def test_one_pod_at_a_time_may_be_taken_and_a_broken_one_always(plan: Plan) -> None:
     budget = plan.one(BUDGET).inputs["spec"]
 
@@ -150,6 +178,20 @@ def test_inside_the_cluster_the_service_is_found_by_name(plan: Plan) -> None:
     assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
     assert "annotations" not in service["metadata"]
     assert plan.exports["url"] == "http://model-server.serving.svc"
+
+
+@pytest.mark.parametrize("exposure", ["cluster", "network"])
+def test_the_service_offers_grpc_beside_http_where_it_is_on(exposure: str) -> None:
+    plan = preview(grpc=True, exposure=exposure)
+    offered = plan.one(SERVICE).inputs["spec"]["ports"]
+
+    assert offered == [
+        {"name": "http", "port": 80, "targetPort": "http"},
+        {"name": "grpc", "port": contract.GRPC_PORT, "targetPort": "grpc", "appProtocol": "kubernetes.io/h2c"},
+    ]
+    (server,) = pod_of(plan)["spec"]["containers"]
+    assert {port["targetPort"] for port in offered} == {port["name"] for port in server["ports"]}
+    assert [str(failure) for failure in check_plan(plan).failures] == []
 
 
 def test_for_the_network_the_service_asks_for_the_clusters_internal_balancer() -> None:

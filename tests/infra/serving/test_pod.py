@@ -4,9 +4,10 @@ import pytest
 
 from inference_app import contract
 from inference_app.settings import Settings as ServerSettings
+from inference_app.settings import load
 from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL
 from infra.serving import pod
-from infra.settings.serving import ServingSettings
+from infra.settings.serving import MAX_BODY_MIB, ServingSettings
 
 FULL = ServingSettings.model_validate(
     {
@@ -15,6 +16,13 @@ FULL = ServingSettings.model_validate(
         "batching": {"maxSize": 16, "maxDelayMs": 2.5, "maxQueue": 99},
         "resources": {"cpu": "1500m", "memory": "6Gi"},
         "gpus": 2,
+        "extraModels": ["faces", "words"],
+        "gpuMemoryLimitMib": 6000,
+        "cudaGraphs": True,
+        "requestTimeoutSeconds": 2.5,
+        "maxBodyMib": 16,
+        "grpc": True,
+        "tracing": {"endpoint": "http://otel.tracing.svc:4318", "sampleRatio": 0.05},
     },
     strict=False,
 )
@@ -31,21 +39,59 @@ def container(settings: ServingSettings = FULL) -> Any:
     return only
 
 
+def served(settings: ServingSettings, monkeypatch: pytest.MonkeyPatch) -> ServerSettings:
+    """What a server makes of its environment, the image's own variables aside."""
+    for name in contract.Env:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in pod.environment(settings).items():
+        monkeypatch.setenv(name, value)
+    return load()
+
+
 def test_every_variable_is_one_of_the_contracts() -> None:
     assert pod.environment(FULL).keys() <= set(contract.Env)
 
 
 def test_the_server_accepts_its_environment_and_runs_as_the_stack_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in pod.environment(FULL).items():
-        monkeypatch.setenv(name, value)
-
-    server = ServerSettings()
+    server = served(FULL, monkeypatch)
 
     assert server.port == contract.PORT
     assert server.host == "0.0.0.0"
     assert (server.model_name, server.model_version) == ("digits", "2")
+    assert server.extra_models == ("faces", "words")
     assert server.execution_provider is contract.ExecutionProvider.CUDA
     assert (server.max_batch_size, server.max_batch_delay_ms, server.max_queue_size) == (16, 2.5, 99)
+    assert (server.request_timeout_seconds, server.max_body_bytes) == (2.5, 16 * 1024 * 1024)
+    assert (server.gpu_memory_limit_mb, server.cuda_graphs) == (6000, True)
+    assert server.grpc_port == contract.GRPC_PORT
+
+
+def test_traces_go_to_the_collector_for_the_share_of_requests_that_the_caller_left_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = served(FULL, monkeypatch)
+
+    assert server.otel_exporter_otlp_endpoint == "http://otel.tracing.svc:4318"
+    assert server.otel_traces_sampler is contract.TraceSampler.PARENTBASED_TRACEIDRATIO
+    assert server.otel_traces_sampler_arg == 0.05
+
+
+def test_what_a_stack_leaves_open_stays_open_for_the_server_and_its_models_tuning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = served(ON_CPU, monkeypatch)
+
+    assert server.model_fields_set == {"host", "port", "model_name", "execution_provider"}
+
+
+def test_a_replica_on_cpu_may_have_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = served(ServingSettings(model="digits", gpus=0, workers=3), monkeypatch)
+
+    assert server.workers == 3
+
+
+def test_a_body_of_the_largest_allowed_size_fits_what_the_server_holds() -> None:
+    assert ServerSettings().max_buffered_bytes >= MAX_BODY_MIB * pod.MIB
 
 
 def test_a_pod_without_gpus_runs_on_cpu_the_version_that_the_repository_names() -> None:
@@ -64,7 +110,7 @@ def test_the_name_of_the_configuration_follows_its_content_and_not_its_order() -
 
 
 def test_probes_ask_the_contracts_routes_on_the_contracts_port() -> None:
-    server = container()
+    server = container(ON_CPU)
     (port,) = server["ports"]
     asked = {kind: server[f"{kind}_probe"]["http_get"] for kind in ("startup", "liveness", "readiness")}
 
@@ -77,6 +123,16 @@ def test_probes_ask_the_contracts_routes_on_the_contracts_port() -> None:
     }
     patience = server["startup_probe"]["period_seconds"] * server["startup_probe"]["failure_threshold"]
     assert patience == pod.LOAD_SECONDS
+
+
+def test_grpc_has_a_port_of_its_own_and_probes_stay_on_http() -> None:
+    server = container(FULL)
+
+    assert server["ports"] == [
+        {"name": "http", "container_port": contract.PORT},
+        {"name": "grpc", "container_port": contract.GRPC_PORT},
+    ]
+    assert {server[f"{kind}_probe"]["http_get"]["port"] for kind in ("startup", "liveness", "readiness")} == {"http"}
 
 
 def test_the_kubelet_waits_longer_than_the_server_needs_and_not_longer_than_a_spot_notice() -> None:

@@ -57,6 +57,12 @@ def void(_: object) -> None:
         ("serving.namespace", "monitoring", "must be a namespace of its own, none of default, gpu-operator, "
          "kube-node-lease, kube-public, kube-system, monitoring, got monitoring"),
         ("serving.batching.maxDelayMs", "fast", "must be a number, got fast"),
+        ("serving.batching.maxSize", 0, "must be at least 1, got 0"),
+        ("serving.batching.maxQueue", "many", "must be a whole number, got many"),
+        ("serving.maxBodyMib", 257, "must be at most 256, got 257"),
+        ("serving.requestTimeoutSeconds", 0, "must be more than 0, got 0"),
+        ("serving.grpc", 8081, "must be true or false, got 8081"),
+        ("serving.extraModels", "faces", "must be a list, got faces"),
         ("serving.model", "Digits", "must match ^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$, got Digits"),
         ("serving.resources.memory", "4G", "must match ^[1-9][0-9]*(Mi|Gi|Ti)$, got 4G"),
         ("serving.replicas.min", 0, "must be at least 1, got 0"),
@@ -95,6 +101,15 @@ def test_a_wrong_name_or_shape_is_told_with_what_is_known(path: str, value: obje
         ({"serving.replicas": {"min": 3, "max": 2}}, "serving.replicas.max must be at least min, 3, got 2"),
         ({"eks.gpuPools.spot.min": 5}, "eks.gpuPools.spot.max must be at least min, 5, got 4"),
         ({"image.variant": "cpu"}, "image.variant must be cuda when serving.gpus is above 0, got cpu"),
+        ({"serving.extraModels": ["faces", "digits"]},
+         "serving.extraModels must name each model once, model included, got digits twice"),
+        ({"serving.extraModels": ["faces", "faces"]},
+         "serving.extraModels must name each model once, model included, got faces twice"),
+        ({"serving.gpus": 0, "serving.cudaGraphs": True},
+         "serving.cudaGraphs must be absent where gpus is 0, got true; remove it or raise gpus"),
+        ({"serving.gpus": 0, "serving.gpuMemoryLimitMib": 4096},
+         "serving.gpuMemoryLimitMib must be absent where gpus is 0, got 4096; remove it or raise gpus"),
+        ({"serving.workers": 2}, "serving.workers must be 1 where gpus is above 0, got 2; add replicas instead"),
         ({"aws": REMOVED}, "eks needs the block aws, which is absent; add it or remove eks"),
         ({"image": REMOVED}, "serving needs the block image, which is absent; add it or remove serving"),
         ({"eks": REMOVED, "serving": REMOVED},
@@ -103,6 +118,31 @@ def test_a_wrong_name_or_shape_is_told_with_what_is_known(path: str, value: obje
 )  # fmt: skip
 def test_a_rule_over_several_keys_names_the_one_to_change(changes: dict[str, object], line: str) -> None:
     assert complaint(changes) == f"Pulumi.dev.yaml: inference-platform:{line}"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://otel.tracing.svc:4318",
+        "http://traces.example.com:4318",
+        "http://otel.tracing:4318",
+        "http://otel.tracing.svc",
+        "http://otel.tracing.svc:0",
+        "http://otel.tracing.svc:65536",
+        "http://otel.tracing.svc:4318/v1/traces",
+    ],
+)
+def test_a_collector_is_a_service_of_the_cluster_with_its_port(endpoint: str) -> None:
+    assert complaint({"serving.tracing": {"endpoint": endpoint}}) == (
+        "Pulumi.dev.yaml: inference-platform:serving.tracing.endpoint must be a Service of the cluster with its port, "
+        f"as http://collector.tracing.svc:4318, got {endpoint}"
+    )
+
+
+def test_tracing_without_a_collector_is_told_what_is_missing() -> None:
+    assert complaint({"serving.tracing": {}}) == (
+        "Pulumi.dev.yaml: inference-platform:serving.tracing.endpoint is required"
+    )
 
 
 def test_every_mistake_has_a_line() -> None:
