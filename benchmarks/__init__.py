@@ -1,0 +1,1 @@
+"""Measurements of the platform; their results lie in `results/`."""

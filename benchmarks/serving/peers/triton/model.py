@@ -1,0 +1,34 @@
+"""The model that Triton's Python backend runs; https://github.com/triton-inference-server/python_backend#usage."""
+
+import json
+import os
+import sys
+from typing import Any
+
+sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)  # Triton's interpreter does not read it
+
+import numpy as np  # noqa: E402
+import triton_python_backend_utils as triton  # noqa: E402
+from onnx_model import OnnxModel  # noqa: E402
+
+
+class TritonPythonModel:
+    """Runs what Triton's batcher gathered as one batch."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        self.model = OnnxModel()
+        self.output = json.loads(args["model_config"])["output"][0]["name"]
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        examples = [self.arrays(request) for request in requests]
+        inputs = examples[0] if len(examples) == 1 else [np.concatenate(parts) for parts in zip(*examples, strict=True)]
+        outputs = self.model.run(inputs)
+        ends = np.cumsum([len(arrays[0]) for arrays in examples])[:-1]
+        rows = [outputs] if len(examples) == 1 else np.split(outputs, ends)
+        return [triton.InferenceResponse([triton.Tensor(self.output, part)]) for part in rows]
+
+    def arrays(self, request: Any) -> list[np.ndarray]:
+        jpeg = triton.get_input_tensor_by_name(request, "jpeg")
+        if jpeg is not None:
+            return self.model.from_jpeg(jpeg.as_numpy().tobytes()).arrays
+        return [triton.get_input_tensor_by_name(request, name).as_numpy() for name in self.model.names]

@@ -1,0 +1,126 @@
+"""One server, running: started on a free port, ready when it has answered rightly, gone when the block ends."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks.serving import environments, processes
+from benchmarks.serving.cases import ModelName
+from benchmarks.serving.contenders import Contender
+from benchmarks.serving.processes import Memory
+from benchmarks.serving.requests import Request
+
+PATIENCE_SECONDS = 60
+POLL_SECONDS = 0.005
+
+
+class NeverReady(Exception):  # noqa: N818 - the server was not
+    """The server gave no right answer in time; the message holds the last one and the end of its log."""
+
+
+class Running:
+    """A contender serving a model on loopback."""
+
+    def __init__(self, contender: Contender, model: ModelName) -> None:
+        self._mark = uuid.uuid4().hex
+        self._scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._log = Path(self._scratch.name) / "log"
+        self._port = _free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._started = time.perf_counter()
+        own = {"PORT": str(self._port), "TMPDIR": self._scratch.name, processes.MARK: self._mark}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                _command(contender),
+                env={**_environment(contender, model), **own},
+                cwd=_folder(contender),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        processes.end(self._mark)
+        self._process.wait()
+        self._scratch.cleanup()
+
+    @property
+    def pid(self) -> int:
+        """Of its first process."""
+        return self._process.pid
+
+    def first_answer(self, request: Request) -> float:
+        """Seconds from the process's start to the first right answer; raises `NeverReady`."""
+        while (wrong := self._try(request)) is not None:
+            elapsed = time.perf_counter() - self._started
+            if elapsed > PATIENCE_SECONDS or self._is_gone():
+                raise NeverReady(f"no right answer after {elapsed:.0f} s: {wrong}\n{self._words()}")
+            time.sleep(POLL_SECONDS)
+        return time.perf_counter() - self._started
+
+    def ask(self, request: Request) -> None:
+        """Send one request; raises `WrongAnswer`, `OSError` or another error for any answer that is not right."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request("POST", request.path, request.body, request.all_headers())
+            response = connection.getresponse()
+            body = response.read()
+            if response.status != http.client.OK:
+                raise http.client.HTTPException(f"{response.status} {body[:200]!r}")
+            request.check(body, dict(response.getheaders()))
+        finally:
+            connection.close()
+
+    def memory(self) -> Memory:
+        """Of all its processes, now."""
+        return processes.memory(self._mark)
+
+    def _try(self, request: Request) -> str | None:
+        try:
+            self.ask(request)
+        except Exception as error:  # noqa: BLE001 - a server that starts answers in many wrong ways
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    def _is_gone(self) -> bool:
+        return self._process.poll() is not None and not processes.marked(self._mark)
+
+    def _words(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:]
+
+
+def _command(contender: Contender) -> list[str]:
+    if contender.folder is None:
+        return [sys.executable, "-m", "inference_app"]
+    return [str(environments.peer(contender.folder, contender.python)), "server.py"]
+
+
+def _environment(contender: Contender, model: ModelName) -> dict[str, str]:
+    return {
+        **os.environ,
+        **contender.environment(model),
+        "MODEL_REPOSITORY": str(environments.MODELS),
+        "MODEL_NAME": model,
+        "MODEL_DIRECTORY": str(environments.MODELS / model / "1"),
+        "PYTHONPATH": str(environments.PEERS if contender.folder else environments.ROOT),
+    }
+
+
+def _folder(contender: Contender) -> Path:
+    return environments.PEERS / contender.folder if contender.folder else environments.ROOT
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
