@@ -60,6 +60,8 @@ class Batcher(ABC):
         self._pace = 0.0
         """Seconds from one example to the next lately, all threads together."""
         self._closed = False
+        self._is_awake = False
+        """What waits is on its way to the model, whatever else comes."""
         self._lock = threading.Lock()
         metrics.queue_size = lambda: self._rows
 
@@ -71,7 +73,7 @@ class Batcher(ABC):
         would wait beyond its deadline: it is refused while that helps), `TooLarge` (more examples than the queue ever
         holds) or `NotReady` (closed).
         """
-        limits, rows = self._limits, tensors.rows(job.inputs)
+        limits, rows = self._limits, len(next(iter(job.inputs.values())))
         latest = now + limits.timeout
         job.rows = rows
         job.queued_at = now
@@ -87,7 +89,8 @@ class Batcher(ABC):
             else:
                 self._waiting.update(dict.fromkeys(job.split(limits.max_batch_size)))
             self._rows += rows
-            self._wake(job.deadline)
+            if not self._is_awake:
+                self._wake(job.deadline)
 
     async def infer(self, inputs: Arrays, deadline: float | None = None) -> Arrays:
         """The model's outputs; raises what `submit` raises and reports. Cancelling drops what has not started."""

@@ -19,16 +19,13 @@ class InlineBatcher(Batcher):
     _scheduled: asyncio.Handle | None = None
 
     def _wake(self, deadline: float) -> None:  # noqa: ARG002 - it is looked at when the turn ends
-        delay = self._limits.max_delay
-        if delay and self._scheduled is not None and self._is_full():
-            self._scheduled.cancel()
-            self._scheduled = None
-        if self._scheduled is not None:
+        if self._limits.max_delay and not self._is_full():
+            self._scheduled = self._scheduled or self._loop.call_later(self._limits.max_delay, self._drain)
             return
-        if delay and not self._is_full():
-            self._scheduled = self._loop.call_later(delay, self._drain)
-        else:
-            self._scheduled = self._loop.call_soon(self._drain)
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        self._is_awake = True
+        self._scheduled = self._loop.call_soon(self._drain)
 
     def _post(self, callback: Callable[..., None], *args: object) -> None:
         callback(*args)
@@ -36,10 +33,11 @@ class InlineBatcher(Batcher):
     def _drain(self) -> None:
         """Run one batch; what is left waits for the next turn, so that these answers leave before."""
         self._scheduled = None
+        self._is_awake = False
         started = time.perf_counter()
         batch, late = self._take(started)
         if self._waiting:
-            self._scheduled = self._loop.call_soon(self._drain)
+            self._wake(0)
         if late:
             self._expire(late)
         if batch:

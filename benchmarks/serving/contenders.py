@@ -72,7 +72,7 @@ CONTENDERS = (
             Payload.JPEG: requests.jpeg("/predict"),
         },
         settings={
-            TINY: {"INTRA_OP_THREADS": "1", "MAX_BATCH_SIZE": "32"},
+            TINY: {"WORKERS": "2", "MAX_BATCH_SIZE": "32"},
             EFFICIENTNET: {"INTRA_OP_THREADS": "1", "MAX_BATCH_SIZE": "1"},
             MINILM: {"INTRA_OP_THREADS": "1", "MAX_BATCH_SIZE": "8"},
         },

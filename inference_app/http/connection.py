@@ -164,10 +164,13 @@ class Connection(Messages):
 
     def _usual_exchange(self) -> Exchange | None:
         """An exchange for a whole inference request with nothing unusual about it; it is its turn."""
-        headers, endpoint = self.fields, self.lane.endpoints.get(self.url)
-        if endpoint is None or self.is_busy or self.flow.write_paused or self._is_unusual() or self.lane.draining:
+        headers, lane, parser, answering = self.fields, self.lane, self.parser, self._answering
+        endpoint = lane.endpoints.get(self.url)
+        if endpoint is None or lane.draining or (answering is not None and not answering.response_complete):
             return None
-        if self.parser.get_method() != b"POST" or not self._keeps_alive():
+        if self.flow.write_paused or self._is_unusual() or parser.get_method() != b"POST":
+            return None
+        if not parser.should_keep_alive() or (b"connection" in headers and not self._keeps_alive()):
             return None
         self.cycle = self._answering = exchange = InferenceExchange(self, endpoint, headers)
         return exchange

@@ -129,8 +129,11 @@ class Exchange:
         connection.lane.metrics.in_flight -= 1
         if self.held:
             connection.lane.buffered -= self.held
-        if self.serving is not None:
-            self.serving.leave()
+        serving = self.serving
+        if serving is not None:
+            serving.pending -= 1
+            if serving.idle is not None:
+                serving.tell_idle()
         seconds = now - (self.received_at or now)
         if self.trace is None:
             self.endpoint.route.observe(status, seconds)

@@ -1,7 +1,7 @@
 """JSON numbers into the model's inputs."""
 
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from inference_app.errors import BadRequest
 from inference_app.preprocessing.declarations import FeaturePreprocessing
 from inference_app.preprocessing.features import Features
 from inference_app.protocols import json_body
-from inference_app.protocols.packing import Packer, holds_only_numbers
+from inference_app.protocols.packing import NOTHING_ELSE, NUMBERS, Packer
 from inference_app.repository import Metadata
 from inference_app.tensors import Array, Arrays, TensorSpec
 
@@ -32,9 +32,14 @@ class NumberReader:
 
     def read(self, body: bytes) -> Arrays:
         """The inputs in a JSON body; raises `BadRequest`."""
-        value = unwrap(json_body.loads(body))
-        array = self._packer.pack(value) if self._packer is not None and holds_only_numbers(body) else None
-        return self.from_value(value) if array is None else {self._spec.name: array}
+        document: object = json_body.loads(body)
+        if self._packer is not None and body.translate(None, NUMBERS) in NOTHING_ELSE:
+            # None where a key with digits in it, which is another one, holds the lists.
+            value = cast("dict[str, Any]", document).get("inputs") if isinstance(document, dict) else document
+            array = None if value is None else self._packer.pack(value)
+            if array is not None:
+                return {self._spec.name: array}
+        return self.from_value(unwrap(document))
 
     def from_value(self, value: object) -> Arrays:
         """The inputs in a parsed JSON value without its `inputs` around it; raises `BadRequest`."""

@@ -8,19 +8,12 @@ import numpy as np
 from inference_app.preprocessing.features import Features
 from inference_app.tensors import Array, TensorSpec
 
-_NUMBERS = b"0123456789+-.eE[], \t\r\n"
-_NOTHING_ELSE = frozenset({b"", b'{"inputs":}'})
+NUMBERS = b"0123456789+-.eE[], \t\r\n"
+NOTHING_ELSE = frozenset({b"", b'{"inputs":}'})
+"""What a valid JSON document of lists of numbers, which may be `{"inputs": ...}`, holds beside them."""
 
 MODEST_SQUARE = 1e300
 """Of numbers that no declared scale takes out of FP64."""
-
-
-def holds_only_numbers(body: bytes) -> bool:
-    """Whether a valid JSON document, which may be `{"inputs": ...}`, is lists of numbers and no more.
-
-    Its bytes tell: beside digits, signs, commas and brackets there are none.
-    """
-    return body.translate(None, _NUMBERS) in _NOTHING_ELSE
 
 
 class Packer:
