@@ -1,7 +1,7 @@
 """JSON numbers into the model's inputs."""
 
 from itertools import chain
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -34,8 +34,7 @@ class NumberReader:
         """The inputs in a JSON body; raises `BadRequest`."""
         document: object = json_body.loads(body)
         if self._packer is not None and body.translate(None, NUMBERS) in NOTHING_ELSE:
-            # None where a key with digits in it, which is another one, holds the lists.
-            value = cast("dict[str, Any]", document).get("inputs") if isinstance(document, dict) else document
+            value = _lists(document)
             array = None if value is None else self._packer.pack(value)
             if array is not None:
                 return {self._spec.name: array}
@@ -71,6 +70,11 @@ class NumberReader:
         if (np.abs(scaled) > np.finfo(spec.dtype).max).any():
             raise BadRequest(f"input {spec.name}: a scaled number lies outside {spec.datatype}")
         return scaled.astype(spec.dtype)
+
+
+def _lists(document: object) -> object:
+    """The value in `{"inputs": value}`, or the document itself; None where it has another key, with digits in it."""
+    return cast("dict[str, object]", document).get("inputs") if type(document) is dict else document
 
 
 def unwrap(document: object) -> object:
