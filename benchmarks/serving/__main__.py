@@ -22,8 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{len(plan.contenders)} servers, {plan.rounds} rounds, about {plan.estimate_seconds() / 60:.0f} minutes")
     environments.build_models(list(plan.models))
     for each in plan.contenders:
-        if each.folder:
-            environments.peer(each.folder, each.python)
+        environments.interpreter(each.folder)
     results = rounds.run(plan, lambda line: print(line, flush=True))
     chosen = {"rounds": plan.rounds, "seconds": plan.seconds}
     for path in report.write(RESULTS, results, plan.contenders, chosen):

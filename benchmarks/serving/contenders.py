@@ -23,7 +23,6 @@ class Contender:
 
     name: str
     folder: str | None = None
-    python: str = "3.11"
     dialects: Mapping[Payload, Dialect]
     settings: Mapping[ModelName, Mapping[str, str]]
     known: float | None = None
@@ -96,7 +95,6 @@ CONTENDERS = (
     Contender(
         name="triton",
         folder="triton",
-        python="/usr/bin/python3.11",  # its Python backend needs the shared library of Debian's
         dialects={
             Payload.OIP: requests.oip(INFER),
             Payload.BINARY: requests.oip_binary(INFER),

@@ -4,7 +4,6 @@ import http.client
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -100,9 +99,8 @@ class Running:
 
 
 def _command(contender: Contender) -> list[str]:
-    if contender.folder is None:
-        return [sys.executable, "-m", "inference_app"]
-    return [str(environments.peer(contender.folder, contender.python)), "server.py"]
+    interpreter = str(environments.interpreter(contender.folder))
+    return [interpreter, "-m", "inference_app"] if contender.folder is None else [interpreter, "server.py"]
 
 
 def _environment(contender: Contender, model: ModelName) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -104,8 +105,10 @@ class Turns(HttpToolsProtocol):
         """Write a whole answer, and close behind it unless the connection is kept."""
         body, content_type, extra = answer
         head = self.lane.heads.get((status, content_type)) or self.lane.head(status, content_type)
-        if extra or not keep_alive or not sends_body or len(body) > COPIED_BYTES:
+        if not keep_alive or not sends_body or len(body) > COPIED_BYTES:
             self._write_unusual_response(head, answer, keep_alive=keep_alive, sends_body=sends_body)
+        elif extra:
+            self.transport.write(b"%b%d%b\r\n\r\n%b" % (head, len(body), _lines(extra), body))
         else:
             self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
 
@@ -136,10 +139,10 @@ class Turns(HttpToolsProtocol):
         self.pipeline.clear()
 
     def _write_unusual_response(self, head: bytes, answer: Answer, *, keep_alive: bool, sends_body: bool) -> None:
-        extra = [b"\r\n%b: %b" % header for header in answer.headers]
+        extra = _lines(answer.headers)
         if not keep_alive and not self.lane.draining:  # which says so itself
-            extra.append(b"\r\nconnection: close")
-        self.transport.write(b"%b%d%b\r\n\r\n" % (head, len(answer.body), b"".join(extra)))
+            extra += b"\r\nconnection: close"
+        self.transport.write(b"%b%d%b\r\n\r\n" % (head, len(answer.body), extra))
         if sends_body:
             self.transport.write(answer.body)
         if not keep_alive:
@@ -159,3 +162,7 @@ class Turns(HttpToolsProtocol):
         self._deadline = time.perf_counter() + self.read_timeout_seconds
         self.flow.resume_reading()
         self.transport.write_eof()
+
+
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"\r\n%b: %b" % header for header in headers])
