@@ -82,7 +82,6 @@ class Models:
         await asyncio.gather(*(slot.model.load() for slot in self.slots.values()), return_exceptions=True)
         self.tell_siblings()
         # What is loaded stays: a full collection would look at all of it again, tens of milliseconds each time.
-        gc.collect()
         gc.freeze()
 
     def get(self, name: str, version: str | None = None) -> ServedModel:
