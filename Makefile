@@ -22,7 +22,7 @@ test: .venv/installed ## lint, types, and every test that needs Python packages 
 test-all: .venv/installed ## `test`, the demo, and training from scratch
 	.venv/bin/python -m tests all
 
-check: .venv/installed ## the fast part of `test`, under a minute
+check: .venv/installed ## the fast part of `test`, under two minutes
 	.venv/bin/python -m tests check
 
 preview: .venv/installed ## what `up` would change: STACK=dev, with the real CLI and your credentials
