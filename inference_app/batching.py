@@ -73,7 +73,7 @@ class Batcher(ABC):
         would wait beyond its deadline: it is refused while that helps), `TooLarge` (more examples than the queue ever
         holds) or `NotReady` (closed).
         """
-        limits, rows = self._limits, len(next(iter(job.inputs.values())))
+        limits, rows = self._limits, tensors.rows(job.inputs)
         latest = now + limits.timeout
         job.rows = rows
         job.queued_at = now

@@ -21,7 +21,7 @@ class Job(ABC):
     queued_at: float
     started_at: float = 0.0
     finished_at: float = 0.0
-    parts: "tuple[Job, ...]" = ()
+    parts: "tuple[_Part, ...]" = ()
 
     @abstractmethod
     def deliver(self, rows: Rows) -> None:
@@ -31,7 +31,7 @@ class Job(ABC):
     def fail(self, error: InferenceError) -> None:
         """Take the failure."""
 
-    def split(self, size: int) -> "tuple[Job, ...]":
+    def split(self, size: int) -> "tuple[_Part, ...]":
         """Parts of at most `size` examples, whose outputs become this job's."""
         starts = range(0, self.rows, size)
         self.parts = tuple(_Part(self, tensors.take(self.inputs, start, start + size)) for start in starts)
@@ -39,7 +39,7 @@ class Job(ABC):
 
     def gather(self) -> None:
         """Deliver once every part has its outputs."""
-        parts = [part for part in self.parts if isinstance(part, _Part)]
+        parts = self.parts
         outputs = [part.outputs for part in parts if part.outputs is not None]
         if len(outputs) == len(parts):
             self.started_at = parts[0].started_at

@@ -38,11 +38,6 @@ class Serving:
     def leave(self) -> None:
         """One request has its answer."""
         self.pending -= 1
-        if self.idle is not None:
-            self.tell_idle()
-
-    def tell_idle(self) -> None:
-        """Let who waits for it go on once the last request has left."""
         if self.idle is not None and not self.pending:
             self.idle.set()
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from inference_app import __version__
 from inference_app.errors import BadRequest, ConfigurationError, InferenceError, ModelUnusable, UnknownModel
 from inference_app.http import admin, openapi, routes, sagemaker_routes
-from inference_app.http.exchange import error_answer
+from inference_app.http.exchange import INTERNAL_ERROR, error_answer
 from inference_app.http.middleware import Observe
 from inference_app.models import Models
 from inference_app.settings import Settings
@@ -81,6 +81,4 @@ def _known(error: Exception) -> InferenceError:
         return UnknownModel(str(error))
     if isinstance(error, ModelUnusable):
         return BadRequest(str(error))
-    known = InferenceError("internal error")
-    known.status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return known
+    return INTERNAL_ERROR

@@ -13,14 +13,12 @@ import httptools
 
 from inference_app.errors import BadRequest, InferenceError, ReadTimeout
 from inference_app.http import heads
-from inference_app.http.exchange import INTERNAL_ERROR, Exchange, Refusal
+from inference_app.http.exchange import CONTINUE, INTERNAL_ERROR, Exchange, Refusal
 from inference_app.http.inference import InferenceExchange
 from inference_app.http.messages import BODY, NOTHING, Messages
 from inference_app.http.turns import KEEP_ALIVE_SECONDS, Phase
 
 logger = logging.getLogger(__name__)
-
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 BYTES_AROUND_A_BYTE = 16
 """What a chunk's head may add to one byte of body; only an attack needs more, with `heads.MAX_BYTES` on top."""
@@ -164,15 +162,12 @@ class Connection(Messages):
 
     def _usual_exchange(self) -> Exchange | None:
         """An exchange for a whole inference request with nothing unusual about it; it is its turn."""
-        headers, lane, parser, answering = self.fields, self.lane, self.parser, self._answering
-        endpoint = lane.endpoints.get(self.url)
-        if endpoint is None or lane.draining or (answering is not None and not answering.response_complete):
+        endpoint = self.lane.endpoints.get(self.url)
+        if endpoint is None or self.is_busy or self.flow.write_paused or self._is_unusual() or self.lane.draining:
             return None
-        if self.flow.write_paused or self._is_unusual() or parser.get_method() != b"POST":
+        if self.parser.get_method() != b"POST" or not self._keeps_alive():
             return None
-        if not parser.should_keep_alive() or (b"connection" in headers and not self._keeps_alive()):
-            return None
-        self.cycle = self._answering = exchange = InferenceExchange(self, endpoint, headers)
+        self.cycle = self._answering = exchange = InferenceExchange(self, endpoint, self.fields)
         return exchange
 
     def _is_unusual(self) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OK = int(HTTPStatus.OK)
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 INTERNAL = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 INTERNAL_ERROR = InferenceError("internal error")
 
@@ -129,11 +130,8 @@ class Exchange:
         connection.lane.metrics.in_flight -= 1
         if self.held:
             connection.lane.buffered -= self.held
-        serving = self.serving
-        if serving is not None:
-            serving.pending -= 1
-            if serving.idle is not None:
-                serving.tell_idle()
+        if self.serving is not None:
+            self.serving.leave()
         seconds = now - (self.received_at or now)
         if self.trace is None:
             self.endpoint.route.observe(status, seconds)
@@ -156,7 +154,7 @@ class Exchange:
         if int(headers.get(b"content-length", b"0")) > connection.max_body_bytes:
             connection.refuse(connection.too_large())
         elif headers.get(b"expect", b"").lower() == b"100-continue" and connection.parser.get_http_version() == "1.1":
-            connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            connection.transport.write(CONTINUE)
 
     def process(self, body: bytes) -> None:
         """Answer the whole request, whose turn it is."""

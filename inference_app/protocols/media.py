@@ -41,10 +41,9 @@ class MediaReader:
         elif isinstance(declared, TextPreprocessing):
             self._use_texts(version, declared)
 
-    @property
-    def numbers(self) -> NumberReader | None:
-        """What reads this model's JSON, in microseconds where that is short; None where JSON holds other things."""
-        return self._numbers if self._json_holds_numbers else None
+    def is_quick(self, content_type: bytes) -> bool:
+        """Whether a small body of this type is read in microseconds."""
+        return self._json_holds_numbers and content_type.startswith(b"application/json")
 
     def read(self, body: bytes, content_type: bytes) -> Arrays:
         """The inputs in a body; raises `BadRequest`, `UnsupportedMediaType` or `TooLarge`."""

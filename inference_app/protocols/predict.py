@@ -20,23 +20,17 @@ class PredictCodec:
         """Load what the declared preprocessing needs, which takes a while; raises `ModelUnusable`."""
         metadata = version.metadata
         self._reader = MediaReader(version)
-        self._numbers = self._reader.numbers
         self._predictions = predictions.make(metadata)
         model = {"model": metadata.name, "version": metadata.version}
         self._head = json_body.dumps(model)[:-1] + b',"predictions":['
 
     def is_quick(self, size: int, headers: Headers) -> bool:
         """Whether the body is JSON numbers, and few."""
-        if self._numbers is None or size > QUICK_BYTES:
-            return False
-        return headers.get(b"content-type", JSON).startswith(JSON)
+        return size <= QUICK_BYTES and self._reader.is_quick(headers.get(b"content-type", JSON))
 
     def parse(self, body: bytes, headers: Headers) -> "PredictCall":
         """The model's inputs; raises `BadRequest`, `UnsupportedMediaType` or `TooLarge` with the reason."""
-        content_type = headers.get(b"content-type", JSON)
-        if content_type == JSON and self._numbers is not None:  # the reader would come to the same, a few calls later
-            return PredictCall(self, self._numbers.read(body))
-        return PredictCall(self, self._reader.read(body, content_type))
+        return PredictCall(self, self._reader.read(body, headers.get(b"content-type", JSON)))
 
     def from_value(self, value: Any) -> "PredictCall":
         """The same for a parsed JSON value, without its `inputs` around it; raises `BadRequest`."""

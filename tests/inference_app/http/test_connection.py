@@ -1,7 +1,5 @@
 """What clients get that ask before they send, are slow, want too much or leave."""
 
-from collections.abc import Generator
-
 import pytest
 
 from inference_app.health import State
@@ -10,20 +8,6 @@ from tests.inference_app.http.stage import Stage, on_stage
 from tests.inference_app.http.wire import HEALTH, Wire, chunked, post
 
 BODY = b"[1]"
-
-
-@pytest.fixture(scope="module")
-def stage() -> Generator[Stage]:
-    """A server with an inline model, a body limit of 1,000,000 bytes and 30 s for each half of a request."""
-    with on_stage(threads=0) as stage:
-        yield stage
-
-
-@pytest.fixture
-def wire(stage: Stage) -> Generator[Wire]:
-    """A connection to it."""
-    with stage.open() as wire:
-        yield wire
 
 
 def expecting(length: int, version: str = "1.1", path: str = "/predict") -> bytes:

@@ -13,16 +13,9 @@ from tests.inference_app.http.wire import HEALTH, Wire, post
 
 @pytest.fixture
 def stage() -> Generator[Stage]:
-    """A server with an inline model."""
+    """One for each test, since it remembers what the application was asked."""
     with on_stage(threads=0) as stage:
         yield stage
-
-
-@pytest.fixture
-def wire(stage: Stage) -> Generator[Wire]:
-    """A connection to it."""
-    with stage.open() as wire:
-        yield wire
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,13 @@
 """HTTP/1.1 as RFC 9110 and 9112 have it: what is malformed, what is not, and how a connection ends."""
 
-from collections.abc import Generator
-
 import pytest
 
-from tests.inference_app.http.stage import Stage, on_stage
+from tests.inference_app.http.stage import Stage
 from tests.inference_app.http.wire import HEALTH, Wire, chunked, post
 
 BODY = b"[1]"
 ONE = b"1\r\n[\r\n1\r\n1\r\n1\r\n]\r\n0\r\n\r\n"
 """The same in chunks of one byte."""
-
-
-@pytest.fixture(scope="module")
-def stage() -> Generator[Stage]:
-    """A server with an inline model, a body limit of 1,000,000 bytes and 30 s for each half of a request."""
-    with on_stage(threads=0) as stage:
-        yield stage
-
-
-@pytest.fixture
-def wire(stage: Stage) -> Generator[Wire]:
-    """A connection to it."""
-    with stage.open() as wire:
-        yield wire
 
 
 def get(*lines: str, target: str = "/health", version: str = "HTTP/1.1") -> bytes:
