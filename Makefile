@@ -55,7 +55,7 @@ lock: .venv/installed ## resolve pyproject.toml's dependencies into the requirem
 	$(LOCK) --group cpu -o inference_app/requirements-cpu.txt -c requirements.txt
 	$(LOCK) --group cuda -o inference_app/requirements-cuda.txt -c inference_app/requirements-cpu.txt
 	$(LOCK) --group dev -o requirements-dev.txt -c requirements.txt -c inference_app/requirements-cpu.txt
-	$(LOCK) --group clients -o tests/inference_app/clients/scripts/requirements.txt -c requirements.txt
+	$(LOCK) --group clients -o tests/inference_app/clients/scripts/requirements.txt
 	$(LOCK) --group fuzz -o tests/inference_app/fuzz/requirements.txt
 	$(LOCK) --group training -o inference_app/training/requirements.txt
 
