@@ -1,5 +1,6 @@
 """NVIDIA GPU Operator: advertises GPUs to the scheduler, shares them in time slices, exports their metrics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,11 @@ SHARING_CONFIG = "shared"
 
 @dataclass(frozen=True, kw_only=True)
 class GpuOperatorArgs:
-    """`time_slices` is how many pods share a GPU."""
+    """`time_slices` is how many pods share a GPU; `taints` are the GPU nodes' own."""
 
     time_slices: int
+    taints: Sequence[tuple[str, str, str]]
+    runtime_class: str | None = None
     chart_mirror: str | None = None
 
 
@@ -44,7 +47,7 @@ class GpuOperator(pulumi.ComponentResource):
             name,
             "gpu-operator",
             namespace=NAMESPACE,
-            values=values("gpu-sharing"),
+            values=values("gpu-sharing", args.taints, args.runtime_class),
             mirror=args.chart_mirror,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[sharing]),
         )
@@ -59,9 +62,15 @@ def device_plugin_config(time_slices: int) -> str:
     return yaml.safe_dump(config, sort_keys=False)
 
 
-def values(sharing_config_map: str) -> dict[str, Any]:
+def values(
+    sharing_config_map: str, taints: Sequence[tuple[str, str, str]], runtime_class: str | None
+) -> dict[str, Any]:
     """The chart's values (https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/amazon-eks.html)."""
+    tolerations = [{"key": key, "operator": "Equal", "value": value, "effect": effect} for key, value, effect in taints]
     return {
+        **({"operator": {"runtimeClass": runtime_class}} if runtime_class else {}),
+        "daemonsets": {"tolerations": tolerations},
+        "node-feature-discovery": {"worker": {"tolerations": tolerations}},
         "driver": {"enabled": False},
         "toolkit": {"enabled": False},
         "devicePlugin": {"config": {"name": sharing_config_map, "default": SHARING_CONFIG}},

@@ -14,6 +14,7 @@ class InternalLoadBalancer:
 
     load_balancer_class: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    external_traffic_policy: str | None = None
 
 
 class Cluster(Protocol):
@@ -55,8 +56,23 @@ class Cluster(Protocol):
         ...
 
     @property
+    def gpu_taints(self) -> Sequence[tuple[str, str, str]]:
+        """Taints (key, value, effect) that GPU nodes may carry; what runs on them tolerates each."""
+        ...
+
+    @property
+    def gpu_runtime_class(self) -> str | None:
+        """RuntimeClass that the GPU Operator's own pods need; None where nodes' default runtime reaches the GPUs."""
+        ...
+
+    @property
     def storage_class(self) -> str:
         """StorageClass of encrypted volumes for one node at a time."""
+        ...
+
+    @property
+    def shared_storage_class(self) -> str | None:
+        """StorageClass of volumes that many nodes mount at once; None where the cluster has none."""
         ...
 
     @property

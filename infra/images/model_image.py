@@ -1,7 +1,7 @@
 """The image that every target runs: built from `inference_app/`, or given by digest."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,28 +18,30 @@ _CACHE = "__pycache__"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelImageArgs:
-    """`registry` is where the image is pushed to, and where clusters pull it from."""
+    """`registries`, by the cloud that pulls from each: one build is pushed to all of them."""
 
     settings: ImageSettings
-    registry: Registry
+    registries: Mapping[str, Registry]
 
 
 class ModelImage(pulumi.ComponentResource):
-    """An image in the stack's registry; `ref` names it by digest."""
+    """One image in every registry of the stack, under one digest; `refs` names it in each."""
 
-    ref: pulumi.Output[str]
+    refs: Mapping[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: ModelImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:images:ModelImage", name, None, opts)
-        if args.settings.digest:
-            self.ref = pulumi.Output.concat(args.registry.repository_url, "@", args.settings.digest)
-        else:
-            self.ref = self._build(name, args).ref
-        self.register_outputs({"ref": self.ref})
+        digest = args.settings.digest or self._build(name, args).digest
+        self.refs = {
+            cloud: pulumi.Output.concat(registry.repository_url, "@", digest)
+            for cloud, registry in args.registries.items()
+        }
+        self.register_outputs({"refs": self.refs})
 
     def _build(self, name: str, args: ModelImageArgs) -> docker_build.Image:
-        url, settings = args.registry.repository_url, args.settings
-        cache = pulumi.Output.concat(url, f":{BUILD_CACHE_PREFIX}{settings.variant.value}")
+        settings, urls = args.settings, [registry.repository_url for registry in args.registries.values()]
+        cache = pulumi.Output.concat(urls[0], f":{BUILD_CACHE_PREFIX}{settings.variant.value}")
+        logins = [login for registry in args.registries.values() if (login := registry.login())]
         return docker_build.Image(
             name,
             # Relative to the program, so that a laptop's state and CI's are the same.
@@ -47,7 +49,7 @@ class ModelImage(pulumi.ComponentResource):
             dockerfile={"location": f"{APP}/Dockerfile"},
             build_args={"BASE_IMAGE": settings.base, "VARIANT": settings.variant.value},
             platforms=[docker_build.Platform.LINUX_AMD64],
-            tags=[pulumi.Output.concat(url, ":", source_tag(settings))],
+            tags=[pulumi.Output.concat(url, ":", source_tag(settings)) for url in urls],
             push=True,
             # A preview reads; it neither builds nor pushes.
             build_on_preview=False,
@@ -63,7 +65,7 @@ class ModelImage(pulumi.ComponentResource):
                     }
                 }
             ],
-            registries=[args.registry.login()],
+            registries=logins,
             # Old images are the registry's to expire: the one that leaves the program may still be running.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )

@@ -10,13 +10,13 @@ BUILD_CACHE_PREFIX = "cache-"
 
 
 class Registry(Protocol):
-    """One repository of one container registry, which the stack's clusters may pull from."""
+    """One repository of one container registry, which the targets of one cloud may pull from."""
 
     @property
     def repository_url(self) -> pulumi.Output[str]:
         """`host/path` without tag."""
         ...
 
-    def login(self) -> RegistryArgsDict:
-        """Credentials for a push; asked for only when the program itself builds."""
+    def login(self) -> RegistryArgsDict | None:
+        """Credentials for a push, asked for only when the program itself builds; None leaves it to Docker's own."""
         ...

@@ -10,8 +10,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from inference_app.contract import GRPC_PORT
 from infra.clusters.cluster import Cluster
+from infra.endpoint import Endpoint, EndpointKind
 from infra.serving import network_policy, pod
 from infra.serving.autoscaling import autoscaler_spec
+from infra.settings.served import ModelSettings
 from infra.settings.serving import Exposure, ServingSettings
 from infra.settings.stack import ROLLOUT_SURGE
 
@@ -28,6 +30,7 @@ ROLLOUT_TIMEOUT = f"{ROLLOUT_SECONDS // 60}m"
 class ModelServerArgs:
     """`image` is a reference by digest; pods of `scrapers`' namespaces may read the metrics."""
 
+    model: ModelSettings
     settings: ServingSettings
     cluster: Cluster
     image: pulumi.Input[str]
@@ -39,6 +42,7 @@ class ModelServer(pulumi.ComponentResource):
     """Serves one model behind one URL."""
 
     url: pulumi.Output[str]
+    endpoint: Endpoint
     labels = LABELS
     port_name = pod.PORT_NAME
 
@@ -72,6 +76,7 @@ class ModelServer(pulumi.ComponentResource):
             opts=self._rollout,
         )
         self.url = service_url(service, args.settings)
+        self.endpoint = Endpoint(kind=EndpointKind.HTTP, address=self.url, model=args.model.name)
         self.register_outputs({"url": self.url})
 
     def _guard(self) -> None:
@@ -125,7 +130,7 @@ class ModelServer(pulumi.ComponentResource):
 
     def _pod_spec(self) -> PodSpecArgsDict:
         """The pod, with the configuration and the account that it takes."""
-        data = pod.environment(self._args.settings)
+        data = pod.environment(self._args.model, self._args.settings)
         config = kubernetes.core.v1.ConfigMap(
             self._name,
             metadata=self._metadata(pod.config_name(APP, data)),
@@ -142,7 +147,7 @@ class ModelServer(pulumi.ComponentResource):
             config.metadata.name.apply(str),
             account.metadata.name.apply(str),
             LABELS,
-            self._args.cluster.spot_labels,
+            self._args.cluster,
         )
 
     def _service_metadata(self) -> ObjectMetaArgsDict:
@@ -155,7 +160,11 @@ class ModelServer(pulumi.ComponentResource):
         if self._args.settings.exposure is Exposure.CLUSTER:
             return spec | {"type": "ClusterIP"}
         balancer = self._args.cluster.internal_load_balancer
-        return spec | {"type": "LoadBalancer", "load_balancer_class": balancer.load_balancer_class}
+        return spec | {
+            "type": "LoadBalancer",
+            "load_balancer_class": balancer.load_balancer_class,
+            "external_traffic_policy": balancer.external_traffic_policy,
+        }
 
     def _metadata(self, object_name: str = APP) -> ObjectMetaArgsDict:
         return {"name": object_name, "namespace": self.namespace, "labels": LABELS}

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import pulumi
 from pulumi_kubernetes.core.v1 import (
@@ -25,11 +25,27 @@ from inference_app.contract import (
     Route,
     TraceSampler,
 )
-from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL, NODE_TAINT
+from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL
+from infra.serving.environment import server_environment, stated
+from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
 
 PORT_NAME, GRPC_PORT_NAME = "http", "grpc"
-MIB = 1024 * 1024
+
+
+class GpuScheduling(Protocol):
+    """How the cluster marks GPU nodes; a `Cluster` satisfies it."""
+
+    @property
+    def spot_labels(self) -> Sequence[tuple[str, str]]:
+        """Labels that spot nodes carry."""
+        ...
+
+    @property
+    def gpu_taints(self) -> Sequence[tuple[str, str, str]]:
+        """Taints that GPU nodes may carry."""
+        ...
+
 
 TERMINATION_GRACE_SECONDS = GRACE_SECONDS + 3
 """The server ends within its own grace; the rest is for the kubelet. Together under the 30 s of an AKS spot notice."""
@@ -38,35 +54,22 @@ LOAD_SECONDS = 300
 """How long a model may take to load and warm up before its pod is restarted."""
 
 
-def environment(settings: ServingSettings) -> dict[str, str]:
-    """The server's settings as environment variables; what the stack leaves open is not there.
-
-    A variable that is set would win over the best settings that were measured for a model.
-    """
+def environment(model: ModelSettings, settings: ServingSettings) -> dict[str, str]:
+    """What the server is told on Kubernetes."""
     tracing = settings.tracing
-    optional: dict[Env, object] = {
-        Env.WORKERS: settings.workers if settings.workers > 1 else None,
-        Env.MODEL_VERSION: settings.model_version,
-        Env.EXTRA_MODELS: ",".join(settings.extra_models) or None,
-        Env.MAX_BATCH_SIZE: settings.batching.max_size,
-        Env.MAX_BATCH_DELAY_MS: settings.batching.max_delay_ms,
-        Env.MAX_QUEUE_SIZE: settings.batching.max_queue,
-        Env.REQUEST_TIMEOUT_SECONDS: settings.request_timeout_seconds,
-        Env.MAX_BODY_BYTES: settings.max_body_mib and settings.max_body_mib * MIB,
-        Env.GPU_MEMORY_LIMIT_MB: settings.gpu_memory_limit_mib,
-        Env.CUDA_GRAPHS: "true" if settings.cuda_graphs else None,
-        Env.GRPC_PORT: GRPC_PORT if settings.grpc else None,
-        Env.OTEL_EXPORTER_OTLP_ENDPOINT: tracing and tracing.endpoint,
-        Env.OTEL_TRACES_SAMPLER: tracing and TraceSampler.PARENTBASED_TRACEIDRATIO,
-        Env.OTEL_TRACES_SAMPLER_ARG: tracing and tracing.sample_ratio,
-    }
-    return {
-        Env.HOST.value: "0.0.0.0",  # noqa: S104 the pod's own network; NetworkPolicies decide who reaches it
-        Env.PORT.value: str(PORT),
-        Env.MODEL_NAME.value: settings.model,
-        Env.EXECUTION_PROVIDER.value: execution_provider(settings).value,
-        **{name.value: str(value) for name, value in optional.items() if value is not None},
-    }
+    return server_environment(model, execution_provider(settings)) | stated(
+        {
+            Env.HOST: "0.0.0.0",  # noqa: S104 the pod's own network; NetworkPolicies decide who reaches it
+            Env.PORT: PORT,
+            Env.WORKERS: settings.workers if settings.workers > 1 else None,
+            Env.GPU_MEMORY_LIMIT_MB: settings.gpu_memory_limit_mib,
+            Env.CUDA_GRAPHS: "true" if settings.cuda_graphs else None,
+            Env.GRPC_PORT: GRPC_PORT if settings.grpc else None,
+            Env.OTEL_EXPORTER_OTLP_ENDPOINT: tracing and tracing.endpoint,
+            Env.OTEL_TRACES_SAMPLER: tracing and TraceSampler.PARENTBASED_TRACEIDRATIO,
+            Env.OTEL_TRACES_SAMPLER_ARG: tracing and tracing.sample_ratio,
+        }
+    )
 
 
 def ports(settings: ServingSettings) -> dict[str, int]:
@@ -91,7 +94,7 @@ def pod_spec(
     config_map: pulumi.Input[str],
     service_account: pulumi.Input[str],
     labels: Mapping[str, str],
-    spot_labels: Sequence[tuple[str, str]],
+    scheduling: GpuScheduling,
 ) -> PodSpecArgsDict:
     """A pod that the Pod Security level `restricted` admits and that, with GPUs, runs on GPU nodes only, spot first."""
     spec: PodSpecArgsDict = {
@@ -112,8 +115,8 @@ def pod_spec(
     }
     if settings.gpus:
         spec["node_selector"] = dict([NODE_LABEL])
-        spec["tolerations"] = [gpu_toleration()]
-        spec["affinity"] = prefer_spot(spot_labels)
+        spec["tolerations"] = [toleration(*taint) for taint in scheduling.gpu_taints]
+        spec["affinity"] = prefer_spot(scheduling.spot_labels)
     return spec
 
 
@@ -156,9 +159,8 @@ def probe(route: Route, *, period: int, failures: int) -> ProbeArgsDict:
     }
 
 
-def gpu_toleration() -> TolerationArgsDict:
-    """Lets a pod onto GPU nodes."""
-    key, value, effect = NODE_TAINT
+def toleration(key: str, value: str, effect: str) -> TolerationArgsDict:
+    """Lets a pod onto nodes with that taint."""
     return {"key": key, "operator": "Equal", "value": value, "effect": effect}
 
 

@@ -1,9 +1,9 @@
 """What every settings model shares: frozen, strict, camelCase in YAML, unknown keys refused."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 
@@ -35,3 +35,30 @@ DnsLabel = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, the suffixes that settings need.
 CpuQuantity = Annotated[str, Field(pattern=r"^([1-9][0-9]*m?|0\.[0-9]+|[1-9][0-9]*\.[0-9]+)$")]
 ByteQuantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$")]
+
+
+def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuses a list that names something twice."""
+    if len(set(names)) != len(names):
+        raise ValueError("must name each once")
+    return names
+
+
+class Bounds(Settings):
+    """A least and a most of something, with a lower least outside office hours where it has one."""
+
+    min: int
+    """Fewest."""
+    max: int
+    """Most."""
+    min_outside_office_hours: int | None = None
+    """Fewest outside `officeHours`; absent means `min` around the clock."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max < self.min:
+            raise ValueError(f"max must be at least min, {self.min}, got {self.max}")
+        least = self.min_outside_office_hours
+        if least is not None and least > self.min:
+            raise ValueError(f"minOutsideOfficeHours must be at most min, {self.min}, got {least}")
+        return self

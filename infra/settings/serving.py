@@ -6,10 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
-
-MAX_BODY_MIB = 256
-"""What a server holds of the bodies of all unanswered requests; a larger body would always be refused."""
+from infra.settings.model import Bounds, ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
 
 RESERVED_NAMESPACES = ("default", "gpu-operator", "kube-node-lease", "kube-public", "kube-system", "monitoring")
 """Those that Kubernetes or other components of a stack have; two owners of one would undo each other's work."""
@@ -22,19 +19,15 @@ class Exposure(StrEnum):
     NETWORK = "network"
 
 
-class ReplicaSettings(Settings):
+class ReplicaSettings(Bounds):
     """How many copies of the server run; the autoscaler moves between the bounds."""
 
     min: Annotated[int, Field(ge=1), unit("replicas")] = 1
     """Fewest replicas."""
     max: Annotated[int, Field(ge=1), unit("replicas")] = 2
     """Most replicas; with the one extra that a rollout needs they must fit the GPU pools."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max < self.min:
-            raise ValueError(f"max must be at least min, {self.min}, got {self.max}")
-        return self
+    min_outside_office_hours: Annotated[int | None, Field(ge=0), unit("replicas")] = None
+    """Fewest replicas outside `officeHours`, 0 included; absent means `min` around the clock."""
 
 
 class ResourceSettings(Settings):
@@ -44,17 +37,6 @@ class ResourceSettings(Settings):
     """CPU requested: cores in quotes, `"2"`, or millicores, `500m`. No limit is set: throttling costs tail latency."""
     memory: ByteQuantity = "4Gi"
     """Memory requested and at most used, for example `4Gi`."""
-
-
-class BatchingSettings(Settings):
-    """How requests are grouped into model calls; absent keys are left to each model's tuning, then to the server."""
-
-    max_size: Annotated[int | None, Field(ge=1, le=1024), unit("examples")] = None
-    """Most examples in one model call."""
-    max_delay_ms: Annotated[float | None, Field(ge=0, le=1000), unit("milliseconds")] = None
-    """Milliseconds that a free model waits for company; 0 never waits."""
-    max_queue: Annotated[int | None, Field(ge=1), unit("examples")] = None
-    """Examples that may wait; past it clients get 429 with Retry-After."""
 
 
 _COLLECTOR = re.compile(r"http://[a-z0-9-]+\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?:([0-9]{1,5})")
@@ -98,14 +80,8 @@ def _own(namespace: str) -> str:
 
 
 class ServingSettings(Settings):
-    """The model server."""
+    """The model server on Kubernetes."""
 
-    model: DnsLabel
-    """Name of the model in the image's repository; the one that answers `/predict` and `/invocations`."""
-    model_version: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
-    """Its version, in quotes; absent means the repository's active one."""
-    extra_models: tuple[DnsLabel, ...] = ()
-    """Further models of the repository, in their active versions; every replica holds all of them in its memory."""
     namespace: Annotated[DnsLabel, AfterValidator(_own)] = "serving"
     """Kubernetes namespace that the stack creates for it."""
     gpus: Annotated[int, Field(ge=0, le=8), unit("GPUs")] = 1
@@ -120,12 +96,6 @@ class ServingSettings(Settings):
     """Bounds of the replica count."""
     resources: ResourceSettings = ResourceSettings()
     """Requests and limits of one replica."""
-    batching: BatchingSettings = BatchingSettings()
-    """Dynamic batching."""
-    request_timeout_seconds: Annotated[float | None, Field(gt=0, le=3600), unit("seconds")] = None
-    """How long a request may wait for the model; then it gets 504. Absent means the server's default."""
-    max_body_mib: Annotated[int | None, Field(ge=1, le=MAX_BODY_MIB), unit("MiB")] = None
-    """Largest request body; larger ones get 413. Absent means the server's default."""
     grpc: bool = False
     """Serve gRPC too, on a port of its own of the same Service, to the same clients."""
     tracing: TracingSettings | None = None
@@ -136,14 +106,6 @@ class ServingSettings(Settings):
     """`cluster` serves `clientNamespaces`; `network` adds an internal load balancer, open to all of the VPC."""
     client_namespaces: tuple[DnsLabel, ...] = ()
     """Namespaces of the cluster whose pods may call the server."""
-
-    @model_validator(mode="after")
-    def _models_differ(self) -> Self:
-        models = (self.model, *self.extra_models)
-        twice = [name for name in models if models.count(name) > 1]
-        if twice:
-            raise ValueError(f"extraModels must name each model once, model included, got {twice[0]} twice")
-        return self
 
     @model_validator(mode="after")
     def _gpu_settings_have_a_gpu(self) -> Self:

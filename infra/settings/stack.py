@@ -4,14 +4,26 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from infra.settings.aws import AwsSettings, EksSettings
+from infra.settings.aws import AwsSettings
+from infra.settings.azure import AzureSettings
+from infra.settings.eks import EksSettings
 from infra.settings.image import ImageSettings, Variant
 from infra.settings.model import Settings
 from infra.settings.monitoring import MonitoringSettings
+from infra.settings.office_hours import OfficeHoursSettings
+from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
 
 ROLLOUT_SURGE = 1
 """Pods above `replicas.max` while a rollout is under way."""
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "eks": ("aws", "aws.network"),
+    "image": ("aws",),
+    "serving": ("model", "image", "eks"),
+    "monitoring": ("eks",),
+}
+"""What each block stands on; of several names joined by `|` one is enough."""
 
 
 class ChartSettings(Settings):
@@ -28,34 +40,36 @@ class StackSettings(Settings):
     """Tags for every cloud resource, beside the project's and the stack's own. A change rolls every node group."""
     charts: ChartSettings = ChartSettings()
     """Helm chart sources."""
+    office_hours: OfficeHoursSettings | None = None
+    """When people are there; outside it targets fall to their `minOutsideOfficeHours`."""
     aws: AwsSettings | None = None
-    """AWS account and region."""
+    """AWS account, region and network."""
+    azure: AzureSettings | None = None
+    """Azure subscription, location and network."""
     eks: EksSettings | None = None
     """Amazon EKS cluster."""
     image: ImageSettings | None = None
     """Registry and model image."""
+    model: ModelSettings | None = None
+    """What is served, on every target alike."""
     serving: ServingSettings | None = None
     """Model server on every cluster of the stack."""
     monitoring: MonitoringSettings | None = None
-    """Monitoring on every cluster of the stack."""
+    """Monitoring on every cluster of the stack, and alarms for its managed endpoints."""
 
     @model_validator(mode="after")
     def _blocks_have_what_they_stand_on(self) -> Self:
-        needs = {"eks": ("aws",), "image": ("aws",), "serving": ("image", "eks"), "monitoring": ("eks",)}
-        for block, needed in needs.items():
-            missing = [name for name in needed if getattr(self, name) is None]
-            if getattr(self, block) is not None and missing:
-                raise ValueError(f"{block} needs the block {missing[0]}, which is absent; add it or remove {block}")
+        for block, needed in NEEDS.items():
+            missing = [names for names in needed if not any(self._has(name) for name in names.split("|"))]
+            if self._has(block) and missing:
+                wanted = missing[0].replace("|", " or ")
+                raise ValueError(f"{block} needs the block {wanted}, which is absent; add it or remove {block}")
         return self
 
-    @model_validator(mode="after")
-    def _zones_lie_in_the_region(self) -> Self:
-        if not (self.aws and self.eks):
-            return self
-        elsewhere = [zone for zone in self.eks.network.zones if not zone.startswith(self.aws.region)]
-        if elsewhere:
-            raise ValueError(f"eks.network.zones must lie in aws.region {self.aws.region}, got {elsewhere[0]}")
-        return self
+    def _has(self, name: str) -> bool:
+        block, _, part = name.partition(".")
+        found = getattr(self, block)
+        return found is not None and (not part or getattr(found, part) is not None)
 
     @model_validator(mode="after")
     def _replicas_fit_the_pools(self) -> Self:

@@ -12,6 +12,7 @@ import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
 from infra.clusters.cluster import Cluster, InternalLoadBalancer
+from infra.clusters.gpu import NODE_TAINT
 from infra.preview import Plan, Resource, run
 from infra.settings.stack import StackSettings
 
@@ -21,10 +22,13 @@ REMOVED = object()
 _BLOCKS: dict[str, Any] = {
     "tags": {"owner": "ml-platform"},
     "charts": {},
-    "aws": {"region": "eu-west-1", "accountId": "111122223333"},
+    "aws": {
+        "region": "eu-west-1",
+        "accountId": "111122223333",
+        "network": {"cidr": "10.0.0.0/16", "zones": ["eu-west-1a", "eu-west-1b", "eu-west-1c"]},
+    },
     "eks": {
         "kubernetesVersion": "1.36",
-        "network": {"cidr": "10.0.0.0/16", "zones": ["eu-west-1a", "eu-west-1b", "eu-west-1c"]},
         "deployers": ["arn:aws:iam::111122223333:role/deployer"],
         "systemPool": {},
         "gpuPools": {
@@ -33,7 +37,8 @@ _BLOCKS: dict[str, Any] = {
         },
     },
     "image": {},
-    "serving": {"model": "digits", "replicas": {}, "resources": {}, "batching": {}, "autoscaling": {}},
+    "model": {"name": "digits", "batching": {}},
+    "serving": {"replicas": {}, "resources": {}, "autoscaling": {}},
     "monitoring": {"objectives": {}},
 }
 
@@ -74,7 +79,10 @@ class PlainCluster:
     gpu_time_slices: int = 3
     network_cidr: str = "192.0.2.0/24"
     spot_labels: Sequence[tuple[str, str]] = (("example.com/spot", "yes"), ("example.com/cheap", "yes"))
+    gpu_taints: Sequence[tuple[str, str, str]] = (NODE_TAINT, ("example.com/spot", "yes", "NoSchedule"))
+    gpu_runtime_class: str | None = "example"
     storage_class: str = "encrypted"
+    shared_storage_class: str | None = "shared"
     internal_load_balancer: InternalLoadBalancer = BALANCER
 
 

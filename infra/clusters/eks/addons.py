@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.clusters.eks.context import EksContext
-from infra.clusters.eks.iam import PodRole, PodRoleArgs
+from infra.clusters.eks.pod_role import PodRole, PodRoleArgs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,21 +6,23 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.clouds.aws.iam import Role, RoleArgs, trust
+from infra.clouds.aws.network import Network
 from infra.clusters.cluster import InternalLoadBalancer
 from infra.clusters.eks import karpenter, node_groups
 from infra.clusters.eks.addons import CLUSTER_ADDONS, NODE_ADDONS, Addons
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.control_plane import ControlPlane, ControlPlaneArgs
-from infra.clusters.eks.iam import Role, RoleArgs, trust
 from infra.clusters.eks.karpenter import Karpenter, KarpenterArgs
 from infra.clusters.eks.load_balancer_controller import (
     LOAD_BALANCER_CLASS,
     LoadBalancerController,
     LoadBalancerControllerArgs,
 )
-from infra.clusters.eks.network import Network, NetworkArgs
 from infra.clusters.eks.node_groups import NODE_POLICIES, NodeGroup, Placement, gpu_group, system_group
-from infra.settings.aws import SYSTEM_POOL, AwsSettings, EksSettings
+from infra.clusters.gpu import NODE_TAINT
+from infra.settings.aws import AwsSettings
+from infra.settings.eks import SYSTEM_POOL, EksSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +31,14 @@ class EksClusterArgs:
 
     aws: AwsSettings
     eks: EksSettings
+    network: Network
     name: str
     tags: Mapping[str, str]
     chart_mirror: str | None = None
 
 
 class EksCluster(pulumi.ComponentResource):
-    """Network, control plane, nodes, add-ons and Karpenter; satisfies `infra.clusters.cluster.Cluster`."""
+    """Control plane, nodes, add-ons and Karpenter; satisfies `infra.clusters.cluster.Cluster`."""
 
     name: str
     provider: kubernetes.Provider
@@ -45,7 +48,10 @@ class EksCluster(pulumi.ComponentResource):
     kubeconfig: pulumi.Output[str]
 
     spot_labels = ((karpenter.CAPACITY_LABEL, "spot"), (node_groups.CAPACITY_LABEL, "SPOT"))
+    gpu_taints = (NODE_TAINT,)
+    gpu_runtime_class = None
     storage_class = "gp3-encrypted"
+    shared_storage_class: str | None = None
     # https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/
     internal_load_balancer = InternalLoadBalancer(
         load_balancer_class=LOAD_BALANCER_CLASS,
@@ -57,15 +63,14 @@ class EksCluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EksClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:clusters:EksCluster", name, None, opts)
-        self.name, self.network_cidr = name, str(args.eks.network.cidr)
+        self.name, self.network_cidr = name, args.network.cidr
         self.gpu_time_slices = args.eks.gpu_time_slices
         child = pulumi.ResourceOptions(parent=self)
-        network = Network(name, NetworkArgs(settings=args.eks.network, cluster_name=args.name), child)
         plane_args = ControlPlaneArgs(
             settings=args.eks,
             cluster_name=args.name,
             partition=args.aws.partition,
-            subnet_ids=network.private_subnet_ids,
+            subnet_ids=args.network.private_subnet_ids,
         )
         plane = ControlPlane(name, plane_args, child)
         context = EksContext(
@@ -76,7 +81,7 @@ class EksCluster(pulumi.ComponentResource):
             tags=args.tags,
             chart_mirror=args.chart_mirror,
         )
-        system, gpu_groups = self._node_groups(context, network)
+        system, gpu_groups = self._node_groups(context, args.network)
         addons = Addons(f"{name}-cluster", context, CLUSTER_ADDONS, after=[system], opts=child)
         self.kubeconfig = kubeconfig(context, plane.cluster.endpoint, plane.cluster.certificate_authority.data)
         self.provider = kubernetes.Provider(
@@ -86,7 +91,7 @@ class EksCluster(pulumi.ComponentResource):
             cluster_identifier=plane.cluster.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*plane.access, system, addons]),
         )
-        self.ready = [*gpu_groups, *self._controllers(context, network)]
+        self.ready = [*gpu_groups, *self._controllers(context, args.network)]
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
     def _node_groups(self, context: EksContext, network: Network) -> tuple[NodeGroup, list[NodeGroup]]:

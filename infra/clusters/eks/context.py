@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.settings.aws import AwsSettings, EksSettings
+from infra.settings.aws import AwsSettings
+from infra.settings.eks import EksSettings
 
 
 @dataclass(frozen=True, kw_only=True)

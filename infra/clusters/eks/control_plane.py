@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.clusters.eks.iam import Role, RoleArgs, trust
-from infra.settings.aws import EksSettings
+from infra.clouds.aws.iam import Role, RoleArgs, trust
+from infra.settings.eks import EksSettings
 
 # https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
 CLUSTER_ADMIN_POLICY = "eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"

@@ -9,12 +9,14 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from infra.charts import release
+from infra.clouds.aws.iam import Role
 from infra.clusters.eks.context import EksContext
-from infra.clusters.eks.iam import PodRole, PodRoleArgs, Role, policy_file
 from infra.clusters.eks.interruptions import InterruptionQueue
 from infra.clusters.eks.node_groups import ROOT_DEVICE, gpu_node_labels
+from infra.clusters.eks.pod_role import PodRole, PodRoleArgs, policy_file
 from infra.clusters.gpu import NODE_TAINT
-from infra.settings.aws import Capacity, GpuPoolSettings
+from infra.settings.clusters import Capacity
+from infra.settings.eks import GpuPoolSettings
 
 CAPACITY_LABEL = "karpenter.sh/capacity-type"
 

@@ -7,7 +7,7 @@ import pulumi
 
 from infra.charts import release
 from infra.clusters.eks.context import EksContext
-from infra.clusters.eks.iam import PodRole, PodRoleArgs, policy_file
+from infra.clusters.eks.pod_role import PodRole, PodRoleArgs, policy_file
 
 SERVICE_ACCOUNT = "aws-load-balancer-controller"
 LOAD_BALANCER_CLASS = "service.k8s.aws/nlb"

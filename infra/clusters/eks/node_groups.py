@@ -9,10 +9,11 @@ import pulumi_aws as aws
 from pulumi_aws.ec2 import LaunchTemplateBlockDeviceMappingEbsArgsDict
 from pulumi_aws.eks import NodeGroupTaintArgsDict
 
+from infra.clouds.aws.iam import Role
 from infra.clusters.eks.context import EksContext
-from infra.clusters.eks.iam import Role
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
-from infra.settings.aws import SYSTEM_POOL, Capacity, GpuPoolSettings
+from infra.settings.clusters import Capacity
+from infra.settings.eks import SYSTEM_POOL, GpuPoolSettings
 
 ROOT_DEVICE = "/dev/xvda"
 """The root volume's device on Amazon Linux 2023."""

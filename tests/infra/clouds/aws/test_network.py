@@ -3,7 +3,7 @@ from itertools import combinations
 
 import pytest
 
-from infra.clusters.eks.network import Network, NetworkArgs, zones
+from infra.clouds.aws.network import Network, NetworkArgs, zones
 from infra.preview import Plan, run
 from infra.settings.aws import NetworkSettings
 
@@ -16,9 +16,9 @@ def network(**changes: object) -> NetworkSettings:
 
 
 def preview(gateways: int = 1) -> Plan:
-    args = NetworkArgs(settings=network(natGateways=gateways), cluster_name="platform-test")
+    args = NetworkArgs(settings=network(natGateways=gateways), name="platform-test")
     made: list[Network] = []
-    return run(lambda: made.append(Network("eks", args)), {})
+    return run(lambda: made.append(Network("aws", args)), {})
 
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/16", "10.128.0.0/20"])
@@ -41,8 +41,8 @@ def test_subnets_carry_the_tags_that_load_balancers_and_karpenter_look_for() -> 
     subnets = preview().of_type(SUBNET)
     tags = {subnet.name: {key for key in subnet.inputs["tags"] if key != "Name"} for subnet in subnets}
 
-    assert tags["eks-public-eu-west-1a"] == {"kubernetes.io/role/elb"}
-    assert tags["eks-private-eu-west-1a"] == {"kubernetes.io/role/internal-elb", "karpenter.sh/discovery"}
+    assert tags["aws-public-eu-west-1a"] == {"kubernetes.io/role/elb"}
+    assert tags["aws-private-eu-west-1a"] == {"kubernetes.io/role/internal-elb", "karpenter.sh/discovery"}
     assert len(tags) == 6
     assert {subnet.inputs["tags"].get("karpenter.sh/discovery") for subnet in subnets} == {None, "platform-test"}
     assert {subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets} == {False}
@@ -64,8 +64,8 @@ def test_private_subnets_leave_through_the_gateway_of_their_zone_where_there_is_
 
     assert len(plan.of_type("aws:ec2/natGateway:NatGateway")) == gateways
     for zone, via in zip(["1a", "1b", "1c"], used, strict=True):
-        assert routes[f"eks-private-eu-west-{zone}"]["natGatewayId"] == f"${{eks-nat-eu-west-{via}.id: string}}"
-    assert routes["eks-public"]["gatewayId"] == "${eks-internet.id: string}"
+        assert routes[f"aws-private-eu-west-{zone}"]["natGatewayId"] == f"${{eks-nat-eu-west-{via}.id: string}}"
+    assert routes["aws-public"]["gatewayId"] == "${aws-internet.id: string}"
 
 
 def test_every_subnet_follows_the_routes_of_its_kind() -> None:
@@ -74,15 +74,15 @@ def test_every_subnet_follows_the_routes_of_its_kind() -> None:
         for item in preview().of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
     }
 
-    assert pairs["${eks-public-eu-west-1b.id: string}"] == "${eks-public.id: string}"
-    assert pairs["${eks-private-eu-west-1b.id: string}"] == "${eks-private-eu-west-1b.id: string}"
+    assert pairs["${aws-public-eu-west-1b.id: string}"] == "${aws-public.id: string}"
+    assert pairs["${aws-private-eu-west-1b.id: string}"] == "${aws-private-eu-west-1b.id: string}"
     assert len(pairs) == 6
 
 
 def test_gateways_stand_in_public_subnets() -> None:
     found = {item.inputs["subnetId"] for item in preview(gateways=2).of_type("aws:ec2/natGateway:NatGateway")}
 
-    assert found == {"${eks-public-eu-west-1a.id: string}", "${eks-public-eu-west-1b.id: string}"}
+    assert found == {"${aws-public-eu-west-1a.id: string}", "${aws-public-eu-west-1b.id: string}"}
 
 
 def test_the_default_security_group_lets_nothing_through() -> None:

@@ -1,4 +1,4 @@
-"""The VPC of an EKS cluster: public subnets for load balancers and NAT, private ones for nodes and pods."""
+"""The VPC of a stack: public subnets for load balancers and NAT, private ones for nodes and pods."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from infra.settings.aws import NetworkSettings
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """`cluster_name` marks the subnets that Karpenter may use."""
+    """`name` is the stack's; it marks the subnets that Karpenter may use."""
 
     settings: NetworkSettings
-    cluster_name: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,19 @@ class Network(pulumi.ComponentResource):
     """A VPC over two or three zones whose private subnets reach the internet through NAT."""
 
     vpc_id: pulumi.Output[str]
+    cidr: str
     private_subnet_ids: Sequence[pulumi.Output[str]]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inference:clusters:Network", name, None, opts)
-        self._name, self._cluster_name = name, args.cluster_name
+        super().__init__("inference:aws:Network", name, None, opts)
+        self._name, self._stack = name, args.name
         self._child = pulumi.ResourceOptions(parent=self)
         self._vpc = aws.ec2.Vpc(
             f"{name}-vpc",
             cidr_block=str(args.settings.cidr),
             enable_dns_hostnames=True,
             enable_dns_support=True,
-            tags={"Name": args.cluster_name},
+            tags={"Name": args.name},
             opts=self._child,
         )
         # Without rules: what forgets to name a security group can talk to nobody.
@@ -63,7 +64,7 @@ class Network(pulumi.ComponentResource):
             for zone, public in zip(parts[: args.settings.nat_gateways], publics, strict=False)
         ]
         privates = [self._private_subnet(zone, gateways[i % len(gateways)]) for i, zone in enumerate(parts)]
-        self.vpc_id = self._vpc.id
+        self.vpc_id, self.cidr = self._vpc.id, str(args.settings.cidr)
         self.private_subnet_ids = [subnet.id for subnet in privates]
         self.register_outputs({"vpcId": self.vpc_id, "privateSubnetIds": self.private_subnet_ids})
 
@@ -83,7 +84,7 @@ class Network(pulumi.ComponentResource):
         tags = self._tags(f"private-{zone.name}")
         table = aws.ec2.RouteTable(name, vpc_id=self._vpc.id, tags=tags, opts=self._child)
         self._default_route(name, table, nat_gateway_id=nat.id)
-        roles = {"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": self._cluster_name}
+        roles = {"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": self._stack}
         return self._subnet("private", zone, zone.private, table, roles)
 
     def _nat_gateway(self, zone: Zone, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:
@@ -126,4 +127,4 @@ class Network(pulumi.ComponentResource):
         )
 
     def _tags(self, part: str) -> dict[str, str]:
-        return {"Name": f"{self._cluster_name}-{part}"}
+        return {"Name": f"{self._stack}-{part}"}

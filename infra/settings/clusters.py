@@ -1,0 +1,70 @@
+"""What the settings of all clusters share."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from ipaddress import IPv4Network
+from typing import Annotated, Protocol
+
+from pydantic import AfterValidator, Field
+
+from infra.settings.model import Bounds, unit
+from infra.versions import kubernetes_versions
+
+
+class Capacity(StrEnum):
+    """How machines are bought; the cloud can take spot ones back: AWS with 120 s of notice, Azure with 30 s."""
+
+    SPOT = "spot"
+    ON_DEMAND = "on-demand"
+
+
+def _supported(version: str) -> str:
+    if version not in kubernetes_versions():
+        raise ValueError(f"must be one of {', '.join(kubernetes_versions())}, which the checks know")
+    return version
+
+
+KubernetesVersion = Annotated[str, AfterValidator(_supported)]
+
+
+def _not_the_whole_internet(cidrs: tuple[IPv4Network, ...]) -> tuple[IPv4Network, ...]:
+    if any(cidr.prefixlen == 0 for cidr in cidrs):
+        raise ValueError("must not open the API to the whole internet; name your office or VPN ranges")
+    return cidrs
+
+
+PublicAccessCidrs = Annotated[tuple[IPv4Network, ...], AfterValidator(_not_the_whole_internet)]
+
+
+class PoolSettings(Bounds):
+    """GPU nodes of one kind of capacity."""
+
+    capacity: Capacity = Capacity.SPOT
+    """`spot` or `on-demand`; spot pools are filled first."""
+    min: Annotated[int, Field(ge=0), unit("nodes")] = 0
+    """Nodes that are always there."""
+    max: Annotated[int, Field(ge=1), unit("nodes")]
+    """Most nodes, the always-there ones included."""
+    min_outside_office_hours: Annotated[int | None, Field(ge=0), unit("nodes")] = None
+    """Nodes that are there outside `officeHours`; absent means `min` around the clock."""
+    disk_gib: Annotated[int, Field(ge=60), unit("GiB")] = 100
+    """Disk per node, GiB; the CUDA image alone takes 3."""
+
+
+class GpuPool(Protocol):
+    """What a pool's capacity is counted by."""
+
+    @property
+    def max(self) -> int:
+        """Most nodes."""
+        ...
+
+    @property
+    def gpus_per_node(self) -> int:
+        """GPUs that each node is sure to have."""
+        ...
+
+
+def gpu_pods(pools: Iterable[GpuPool], time_slices: int, gpus: int) -> int:
+    """How many pods with `gpus` GPUs (or slices) each the full pools hold; one pod's are all on one node."""
+    return sum(pool.max * (pool.gpus_per_node * time_slices // gpus) for pool in pools)

@@ -1,0 +1,80 @@
+"""The `eks` block."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from infra.settings.aws import LogRetentionDays
+from infra.settings.clusters import KubernetesVersion, PoolSettings, PublicAccessCidrs, gpu_pods
+from infra.settings.instance_types import AWS_INSTANCE_TYPES
+from infra.settings.model import DnsLabel, Settings, distinct, unit
+
+SYSTEM_POOL = "system"
+
+
+class SystemPoolSettings(Settings):
+    """The nodes without GPU that run controllers and monitoring."""
+
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("m7i.large",)
+    """EC2 instance types, x86-64."""
+    nodes: Annotated[int, Field(ge=2), unit("nodes")] = 2
+    """Number of nodes; two at least, so that controllers survive the loss of one."""
+    disk_gib: Annotated[int, Field(ge=20), unit("GiB")] = 50
+    """Root volume per node, GiB."""
+
+
+def _gpu_instance_types(types: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in types if name not in AWS_INSTANCE_TYPES]
+    if unknown:
+        families = ", ".join(sorted({name.split(".")[0] for name in AWS_INSTANCE_TYPES}))
+        raise ValueError(f"must be known GPU instance types (families {families})")
+    return types
+
+
+class GpuPoolSettings(PoolSettings):
+    """GPU nodes of one kind of capacity: a managed group holds `min`, Karpenter grows to `max` for pending pods."""
+
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_gpu_instance_types)]
+    """EC2 GPU instance types; several make spot capacity easier to get."""
+
+    @property
+    def gpus_per_node(self) -> int:
+        """The GPUs that each node is sure to have: those of the type with the fewest."""
+        return min(AWS_INSTANCE_TYPES[name].count for name in self.instance_types)
+
+
+class EksSettings(Settings):
+    """An EKS cluster with a system pool and GPU pools."""
+
+    kubernetes_version: KubernetesVersion
+    """Kubernetes minor version in quotes: one that `infra/versions.yaml` lists."""
+    deployers: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...],
+        Field(min_length=1),
+        AfterValidator(distinct),
+    ]
+    """IAM role or user ARNs with full rights in the cluster; whoever runs `up` must be among them."""
+    public_access_cidrs: PublicAccessCidrs = ()
+    """Address ranges that may reach the Kubernetes API from the internet; empty means from inside the VPC only."""
+    system_pool: SystemPoolSettings = SystemPoolSettings()
+    """Nodes for controllers and monitoring."""
+    gpu_pools: Annotated[dict[DnsLabel, GpuPoolSettings], Field(min_length=1)]
+    """GPU pools by name."""
+    gpu_time_slices: Annotated[int, Field(ge=1, le=16), unit("pods per GPU")] = 1
+    """Pods that share one GPU in turns; 1 means no sharing. Time-slicing isolates neither memory nor faults."""
+    ami_release: Annotated[str, Field(pattern=r"^(latest|v[0-9]{8})$")] = "latest"
+    """Amazon Linux 2023 release of Karpenter's nodes, as `v20260801`; `latest` replaces them whenever AWS releases."""
+    log_retention_days: LogRetentionDays = 30
+    """Days that control plane logs are kept; one of the periods that CloudWatch offers."""
+    deletion_protection: bool = False
+    """Refuse to delete the cluster until this is set to false and applied."""
+
+    @model_validator(mode="after")
+    def _one_system_pool(self) -> Self:
+        if SYSTEM_POOL in self.gpu_pools:
+            raise ValueError(f"gpuPools.{SYSTEM_POOL} must have another name: systemPool has that one")
+        return self
+
+    def gpu_pods(self, gpus: int) -> int:
+        """How many pods with `gpus` GPUs (or slices) each the full pools hold."""
+        return gpu_pods(self.gpu_pools.values(), self.gpu_time_slices, gpus)

@@ -1,0 +1,46 @@
+"""The `model` block: what is served, and how, on every target alike."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from infra.settings.model import DnsLabel, Settings, unit
+
+MAX_BODY_MIB = 256
+"""What a server holds of the bodies of all unanswered requests; a larger body would always be refused."""
+
+
+class BatchingSettings(Settings):
+    """How requests are grouped into model calls; absent keys are left to each model's tuning, then to the server."""
+
+    max_size: Annotated[int | None, Field(ge=1, le=1024), unit("examples")] = None
+    """Most examples in one model call."""
+    max_delay_ms: Annotated[float | None, Field(ge=0, le=1000), unit("milliseconds")] = None
+    """Milliseconds that a free model waits for company; 0 never waits."""
+    max_queue: Annotated[int | None, Field(ge=1), unit("examples")] = None
+    """Examples that may wait; past it clients get 429 with Retry-After."""
+
+
+class ModelSettings(Settings):
+    """The model that every target of the stack serves, and the settings of its server."""
+
+    name: DnsLabel
+    """Name of the model in the image's repository; the one that answers `/predict` and `/invocations`."""
+    version: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
+    """Its version, in quotes; absent means the repository's active one."""
+    extra: tuple[DnsLabel, ...] = ()
+    """Further models of the repository, in their active versions; every server holds all of them in its memory."""
+    batching: BatchingSettings = BatchingSettings()
+    """Dynamic batching."""
+    request_timeout_seconds: Annotated[float | None, Field(gt=0, le=3600), unit("seconds")] = None
+    """How long a request may wait for the model; then it gets 504. Absent means the server's default."""
+    max_body_mib: Annotated[int | None, Field(ge=1, le=MAX_BODY_MIB), unit("MiB")] = None
+    """Largest request body; larger ones get 413. Absent means the server's default."""
+
+    @model_validator(mode="after")
+    def _models_differ(self) -> Self:
+        models = (self.name, *self.extra)
+        twice = [name for name in models if models.count(name) > 1]
+        if twice:
+            raise ValueError(f"extra must name each model once, name included, got {twice[0]} twice")
+        return self
