@@ -9,16 +9,21 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "__main__.py", *sorted(ROOT.glob("infra/**/*.py")), *sorted(ROOT.glob("inference_app/**/*.py"))]
-COMPONENTS = ("clusters", "images", "addons", "serving", "monitoring")
+COMPONENTS = ("clusters", "images", "addons", "serving", "monitoring", "managed", "local")
+COMPOSITION = ("infra.clouds.aws.cloud", "infra.clouds.azure.cloud", "infra.clouds.existing", "infra.workloads")
+"""They put components together, and nothing but the program knows them."""
 SHARED_BY_COMPONENTS = {
     "infra.charts",
     "infra.clusters.cluster",
     "infra.clusters.gpu",
+    "infra.endpoint",
     "infra.images.registry",
+    "infra.schedules",
+    "infra.serving.environment",
     "infra.settings",
     "infra.versions",
 }
-"""Settings, protocols, facts and what makes releases: nothing in them is a component."""
+"""Settings, protocols, facts, pure functions and what makes releases: nothing in them is a component."""
 
 
 def module(path: Path) -> str:
@@ -73,9 +78,12 @@ def test_the_contract_needs_the_standard_library_only() -> None:
     assert outside == set()
 
 
-@pytest.mark.parametrize("room", ["serving", "addons", "monitoring"])
+@pytest.mark.parametrize("room", ["serving", "addons", "monitoring", "workloads"])
 def test_what_runs_on_a_cluster_knows_no_cloud(room: str) -> None:
-    assert offences(f"infra.{room}", "pulumi_aws", "infra.clusters.eks", "infra.settings.aws") == []
+    clouds = ("aws", "azure", "eks", "aks")
+    rooms = [f"infra.{kind}.{cloud}" for kind in ("clouds", "clusters", "settings") for cloud in clouds]
+
+    assert offences(f"infra.{room}", "pulumi_aws", "pulumi_aws_native", "pulumi_azure_native", *rooms) == []
 
 
 @pytest.mark.parametrize("room", COMPONENTS)
@@ -83,6 +91,20 @@ def test_components_know_each_other_by_protocol_only(room: str) -> None:
     others = [f"infra.{other}" for other in COMPONENTS if other != room]
 
     assert offences(f"infra.{room}", *others, but=tuple(SHARED_BY_COMPONENTS)) == []
+
+
+@pytest.mark.parametrize("room", COMPONENTS)
+def test_what_puts_components_together_is_known_to_the_program_only(room: str) -> None:
+    assert offences(f"infra.{room}", *COMPOSITION) == []
+
+
+@pytest.mark.parametrize(("cloud", "other"), [("aws", "azure"), ("azure", "aws")])
+def test_a_cloud_knows_nothing_of_the_other(cloud: str, other: str) -> None:
+    packages = {"aws": ("pulumi_aws", "pulumi_aws_native"), "azure": ("pulumi_azure_native",)}
+    own = [name for name in IMPORTS if any(within(found, *packages[cloud]) for found in IMPORTS[name])]
+
+    assert len(own) > 5
+    assert [line for name in own for line in offences(name, *packages[other], f"infra.clouds.{other}")] == []
 
 
 def test_settings_know_facts_and_no_component() -> None:
@@ -95,11 +117,25 @@ def test_nothing_below_the_program_knows_it_or_its_preview() -> None:
     assert found == []
 
 
-def test_a_stack_without_aws_loads_no_aws() -> None:
+@pytest.mark.parametrize("sdk", ["pulumi_aws", "pulumi_aws_native", "pulumi_azure_native", "pulumi_docker"])
+def test_a_stack_without_a_cloud_does_not_load_its_sdk(sdk: str) -> None:
     tree = ast.parse((ROOT / "__main__.py").read_text(encoding="utf-8"))
     at_start = set(imported(ast.unparse(ast.Module([node for node in tree.body if not isinstance(node, ast.If)], []))))
 
-    assert [name for name in at_start if within(name, "infra.clusters.eks", "infra.images.ecr", "pulumi_aws")] == []
+    assert len(at_start) > 5
+    assert sorted(name for name in reached(at_start) if within(name, sdk)) == []
+
+
+def reached(names: set[str]) -> set[str]:
+    """All that importing `names` imports, through every module of ours."""
+    found, queue = set[str](), list(names)
+    while queue:
+        name = queue.pop()
+        if name in found:
+            continue
+        found.add(name)
+        queue += [more for known in (name, name.rpartition(".")[0]) for more in IMPORTS.get(known, ())]
+    return found
 
 
 READERS = {"Config", "CONFIG", "get_config_env", "get_config"}

@@ -20,8 +20,8 @@ def preview(**changes: object) -> Plan:
 
     def program() -> None:
         registry = EcrRepository("registry", EcrRepositoryArgs(name="platform/model-server", settings=settings))
-        image = ModelImage("image", ModelImageArgs(settings=settings, registry=registry))
-        pulumi.export("image", image.ref)
+        image = ModelImage("image", ModelImageArgs(settings=settings, registries={"aws": registry}))
+        pulumi.export("image", image.refs)
 
     return run(program, {})
 
@@ -101,7 +101,7 @@ def test_a_build_is_for_amd64_from_the_servers_dockerfile_and_only_by_up(pushed:
 
 
 def test_a_built_image_is_named_by_the_digest_that_the_push_returns(built: Plan) -> None:
-    assert built.exports == {"image": "${image.ref: string}"}
+    assert built.exports == {"image": {"aws": "${registry.repositoryUrl: string}@${image.digest: string}"}}
 
 
 def test_an_image_that_leaves_the_program_stays_in_the_registry(built: Plan) -> None:
@@ -111,6 +111,6 @@ def test_an_image_that_leaves_the_program_stays_in_the_registry(built: Plan) -> 
 def test_a_given_digest_is_not_built_and_asks_for_no_credentials() -> None:
     plan = preview(digest=DIGEST)
 
-    assert plan.exports == {"image": f"${{registry.repositoryUrl: string}}@{DIGEST}"}
+    assert plan.exports == {"image": {"aws": f"${{registry.repositoryUrl: string}}@{DIGEST}"}}
     assert plan.of_type(IMAGE) == []
     assert "getAuthorizationToken" not in str(plan)

@@ -1,12 +1,41 @@
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
+import pulumi
 import pytest
+from pulumi_docker_build import RegistryArgsDict
 
-from infra.images.model_image import ROOT, source_tag
+from infra.images.model_image import ROOT, ModelImage, ModelImageArgs, source_tag
+from infra.preview import Plan, run
+from infra.preview.checks import check_plan
 from infra.settings.image import ImageSettings, Variant
 
 CUDA = ImageSettings()
+IMAGE = "docker-build:index:Image"
+
+
+@dataclass(frozen=True)
+class PlainRegistry:
+    """A registry of no cloud; without a user it leaves the login to Docker."""
+
+    host: str
+    user: str | None = None
+
+    @property
+    def repository_url(self) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(f"{self.host}/team/model-server")
+
+    def login(self) -> RegistryArgsDict | None:
+        return {"address": self.host, "username": self.user, "password": "secret"} if self.user else None
+
+
+def build(*registries: PlainRegistry, settings: ImageSettings = CUDA) -> Plan:
+    def program() -> None:
+        by_cloud = {registry.host: registry for registry in registries}
+        pulumi.export("refs", ModelImage("image", ModelImageArgs(settings=settings, registries=by_cloud)).refs)
+
+    return run(program, {})
 
 
 @pytest.fixture
@@ -90,3 +119,28 @@ def test_how_images_are_kept_leaves_the_tag_alone(repository: Path) -> None:
     kept = ImageSettings.model_validate({"keep": 3, "deleteImages": False})
 
     assert source_tag(kept, repository) == source_tag(CUDA, repository)
+
+
+def test_one_build_goes_to_every_registry_under_one_digest() -> None:
+    plan = build(PlainRegistry("one.example", "a"), PlainRegistry("two.example", "b"), PlainRegistry("three.example"))
+    image = plan.one(IMAGE).inputs
+
+    assert [tag.partition("/")[0] for tag in image["tags"]] == ["one.example", "two.example", "three.example"]
+    assert len({tag.rpartition(":")[2] for tag in image["tags"]}) == 1
+    assert [login["address"] for login in image["registries"]] == ["one.example", "two.example"]
+    assert plan.exports["refs"] == {
+        f"{host}.example": f"{host}.example/team/model-server@${{image.digest: string}}"
+        for host in ("one", "two", "three")
+    }
+    assert [str(failure) for failure in check_plan(plan).failures] == []
+
+
+def test_a_given_digest_names_the_image_in_every_registry_and_nothing_is_built() -> None:
+    digest = "sha256:" + "2" * 64
+
+    plan = build(PlainRegistry("one.example", "a"), PlainRegistry("two.example"), settings=ImageSettings(digest=digest))
+
+    assert plan.of_type(IMAGE) == []
+    assert set(plan.exports["refs"].values()) == {
+        f"one.example/team/model-server@{digest}", f"two.example/team/model-server@{digest}",
+    }  # fmt: skip

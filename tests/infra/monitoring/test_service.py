@@ -12,6 +12,7 @@ from infra.preview import Plan
 from infra.preview.checks import check_plan
 from infra.serving.model_server import ModelServer, ModelServerArgs
 from infra.settings.monitoring import ObjectiveSettings
+from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
 from tests.infra.samples import children, on_cluster, waits_for
 
@@ -21,8 +22,13 @@ CONFIG = "kubernetes:core/v1:ConfigMap"
 
 
 def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
-    serving = ServingSettings(model="digits", namespace="models")
-    server = ModelServer("server", ModelServerArgs(settings=serving, cluster=cluster, image="r/m@sha256:1"), opts)
+    server_args = ModelServerArgs(
+        model=ModelSettings(name="digits"),
+        settings=ServingSettings(namespace="models"),
+        cluster=cluster,
+        image="r/m@sha256:1",
+    )
+    server = ModelServer("server", server_args, opts)
     args = ServiceMonitoringArgs(
         objectives=ObjectiveSettings(),
         service=server,

@@ -4,7 +4,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from infra.settings.aws import AwsSettings, Capacity
+from infra.settings.aws import AwsSettings
+from infra.settings.clusters import Capacity
 from infra.settings.image import Variant
 from infra.settings.messages import model_in
 from infra.settings.serving import Exposure
@@ -38,7 +39,9 @@ def test_defaults_are_the_safe_and_cheap_choice() -> None:
     assert stack.eks
     assert stack.image
     assert stack.serving
-    assert stack.eks.network.nat_gateways == 1
+    assert stack.aws
+    assert stack.aws.network
+    assert stack.aws.network.nat_gateways == 1
     assert stack.eks.public_access_cidrs == ()
     assert stack.eks.gpu_pools["spot"].capacity is Capacity.SPOT
     assert stack.image.variant is Variant.CUDA
