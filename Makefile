@@ -1,12 +1,14 @@
 # `make help` lists what there is. Everything runs from .venv, which the first target that needs it makes.
 PYTHON ?= python3
 STACK ?= dev
+# Without what Python keeps of compiling them, every process would read the cloud SDKs anew: 30 seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
 UV_VERSION := $(shell sed -n 's/.*"uv==\([0-9.]*\)".*/\1/p' pyproject.toml)
 LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.txt
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all check preview up destroy serve train train-check docs lock clean
+.PHONY: help benchmark demo test test-all check preview up destroy serve smoke train train-check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -33,6 +35,9 @@ up: .venv/installed ## make the stack real: STACK=dev
 
 destroy: .venv/installed ## take the stack away again: STACK=dev
 	.venv/bin/python -m infra.pulumi_cli destroy --stack $(STACK)
+
+smoke: .venv/installed ## ask every endpoint of the stack, compare with the golden output: STACK=dev
+	.venv/bin/python -m infra.smoke --stack $(STACK)
 
 serve: .venv/installed ## the model server on this machine, http://127.0.0.1:8080/docs
 	.venv/bin/python -m inference_app

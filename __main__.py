@@ -12,24 +12,45 @@ settings = load()
 tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack(), "managed-by": "pulumi"}
 stack = Stack(settings=settings, name=f"{pulumi.get_project()}-{pulumi.get_stack()}", tags={**settings.tags, **tags})
 clouds: list[Cloud] = []
+endpoints: dict[str, Endpoint] = {}
 
 if settings.aws:  # imported here, so that a stack loads the clouds it uses
     from infra.clouds.aws.cloud import Aws
 
     clouds.append(Aws(stack, settings.aws))
+if settings.azure:
+    from infra.clouds.azure.cloud import Azure
+
+    clouds.append(Azure(stack, settings.azure))
+if settings.existing:
+    from infra.clouds.existing import Existing
+
+    clouds.append(Existing(stack, settings.existing))
 
 image: ModelImage | None = None
-if settings.image:
-    registries = {cloud.name: cloud.registry for cloud in clouds if cloud.registry}
+registries = {cloud.name: cloud.registry for cloud in clouds if cloud.registry}
+if settings.image and registries:
     image = ModelImage("image", ModelImageArgs(settings=settings.image, registries=registries))
     pulumi.export("image", image.refs)
 
-endpoints: dict[str, Endpoint] = {}
 for cloud in clouds:
-    ref = image.refs[cloud.name] if image else None
+    ref = image.refs.get(cloud.name) if image else None
     for cluster in cloud.clusters():
         pulumi.export(f"{cluster.name}-kubeconfig", cluster.kubeconfig)
         endpoints.update(run_on(cluster, settings, ref))
     if ref:
         endpoints.update(cloud.endpoints(ref))
+
+if settings.local and settings.model:
+    from infra.local.stack import LocalStack, LocalStackArgs
+
+    local_args = LocalStackArgs(
+        settings=settings.local, model=settings.model, image=settings.image, monitoring=settings.monitoring
+    )
+    local = LocalStack("local", local_args)
+    pulumi.export("local", local.urls)
+    if local.grafana:
+        pulumi.export("local-grafana", local.grafana)
+    endpoints.update(local.endpoints)
+
 pulumi.export("endpoints", {name: endpoint.exported() for name, endpoint in endpoints.items()})

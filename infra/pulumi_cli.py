@@ -4,6 +4,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pulumi.automation import PulumiCommand
@@ -15,6 +16,14 @@ ROOT = Path(__file__).parents[1]
 # `--run-program`: without it `destroy` skips delete hooks and reads no settings.
 ARGUMENTS = {"preview": ["--diff"], "up": [], "destroy": ["--run-program"]}
 
+TOKENS = "the cluster's kubeconfig asks it for tokens"
+PROGRAMS = {
+    "eks": {"aws": TOKENS},
+    "aks": {"az": "kubelogin asks it for tokens", "kubelogin": TOKENS},
+    "local": {"docker": "the stack's containers run there"},
+}
+"""What must be on PATH for a block of the stack file, and why."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the CLI on one stack; return its exit code, or 2 when it or its stack file cannot be had."""
@@ -23,13 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stack", required=True)
     options, more = parser.parse_known_args(arguments)
     try:
-        stack_file.load(ROOT, options.stack)
+        stack = stack_file.load(ROOT, options.stack)
     except StackFileError as error:
         return _refuse(str(error))
-    if not shutil.which("aws"):
-        return _refuse("the AWS CLI is not on PATH; the cluster's kubeconfig asks it for tokens")
+    lacking = list(missing(key.rpartition(":")[2] for key in stack.config))
+    if lacking:
+        return _refuse("; ".join(lacking))
     try:
-        pulumi = _executable()
+        pulumi = executable()
     except Exception as error:  # noqa: BLE001 the installer raises whatever its shell script meets
         return _refuse(
             f"there is no pulumi on PATH and it could not be installed ({error}); see https://www.pulumi.com/docs/install"
@@ -39,7 +49,23 @@ def main(arguments: list[str] | None = None) -> int:
     return subprocess.call(select, cwd=ROOT) or subprocess.call(run, cwd=ROOT)
 
 
-def _executable() -> str:
+def missing(blocks: Iterable[str]) -> Iterator[str]:
+    """What a stack with `blocks` needs on this machine and cannot have, one sentence each."""
+    for block in sorted(PROGRAMS.keys() & set(blocks)):
+        for name, why in PROGRAMS[block].items():
+            program = shutil.which(name)
+            if program is None:
+                yield f"{block} needs {name} on PATH: {why}"
+            elif name == "docker" and not _daemon_answers(program):
+                yield f"{block} needs a Docker daemon, and `docker version` reaches none: start it, or set DOCKER_HOST"
+
+
+def _daemon_answers(docker: str) -> bool:
+    """Whether the client at `docker` reaches one; without, `up` would fail half way."""
+    return subprocess.run([docker, "version"], capture_output=True, check=False).returncode == 0
+
+
+def executable() -> str:
     """Path of the CLI: the one on PATH, else the SDK's own version under ~/.pulumi."""
     found = shutil.which("pulumi")
     if found:

@@ -1,4 +1,11 @@
-"""Cron expressions, in the dialects of those who run them."""
+"""Cron expressions, in the dialects of those who run them.
+
+All follow the time zone's changes of the clocks. They differ in a time that a change skips or repeats: AWS leaves a
+skipped one out and runs a repeated one once
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time). KEDA asks, again and
+again, whether the next end comes before the next start: a skipped start leaves the hours of the day before on, a
+skipped end takes those of its day away, and of a repeated one the second counts.
+"""
 
 from collections.abc import Sequence
 from datetime import time

@@ -9,10 +9,16 @@ import yaml
 
 @cache
 def pinned() -> dict[str, Any]:
-    """The file's content: `kubernetes` by minor version, `charts` by name."""
+    """The file's content: `kubernetes` by minor version, `charts` and `images` by name."""
     return yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
 
 def kubernetes_versions() -> tuple[str, ...]:
     """The Kubernetes minor versions that the program is made for and its checks know, oldest first."""
     return tuple(pinned()["kubernetes"])
+
+
+def image(name: str) -> str:
+    """A pinned container image, as `name:tag@digest`; Docker goes by the digest, people by the tag."""
+    pin = pinned()["images"][name]
+    return f"{pin['name']}:{pin['tag']}@{pin['digest']}"

@@ -66,6 +66,11 @@ class Cluster(Protocol):
         ...
 
     @property
+    def has_gpu_operator(self) -> bool:
+        """Whether something advertises and shares the GPUs already, which a second one would fight."""
+        ...
+
+    @property
     def storage_class(self) -> str:
         """StorageClass of encrypted volumes for one node at a time."""
         ...

@@ -15,10 +15,11 @@ from infra.settings.image import ImageSettings
 
 @dataclass(frozen=True, kw_only=True)
 class EcrRepositoryArgs:
-    """`name` is the repository's name in the registry."""
+    """`name` is the repository's name in the registry; `statements` let services pull from it."""
 
     name: str
     settings: ImageSettings
+    statements: Sequence[Mapping[str, Any]] = ()
 
 
 class EcrRepository(pulumi.ComponentResource):
@@ -47,6 +48,13 @@ class EcrRepository(pulumi.ComponentResource):
             policy=json.dumps({"rules": lifecycle_rules(args.settings.keep)}),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if args.statements:
+            aws.ecr.RepositoryPolicy(
+                name,
+                repository=self._repository.name,
+                policy=json.dumps({"Version": "2012-10-17", "Statement": args.statements}),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         self.repository_url = self._repository.repository_url
         self.register_outputs({"repositoryUrl": self.repository_url})
 

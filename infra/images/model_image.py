@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import pulumi
 import pulumi_docker_build as docker_build
@@ -14,6 +15,15 @@ from infra.settings.image import ImageSettings
 ROOT = Path(__file__).parents[2]
 APP = "inference_app"
 _CACHE = "__pycache__"
+
+
+class BuildArgs(TypedDict):
+    """Inputs of an image build, by the names that the SDK has for them."""
+
+    context: docker_build.BuildContextArgsDict
+    dockerfile: docker_build.DockerfileArgsDict
+    build_args: Mapping[str, str]
+    build_on_preview: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +54,10 @@ class ModelImage(pulumi.ComponentResource):
         logins = [login for registry in args.registries.values() if (login := registry.login())]
         return docker_build.Image(
             name,
-            # Relative to the program, so that a laptop's state and CI's are the same.
-            context={"location": "."},
-            dockerfile={"location": f"{APP}/Dockerfile"},
-            build_args={"BASE_IMAGE": settings.base, "VARIANT": settings.variant.value},
+            **build(settings),
             platforms=[docker_build.Platform.LINUX_AMD64],
             tags=[pulumi.Output.concat(url, ":", source_tag(settings)) for url in urls],
             push=True,
-            # A preview reads; it neither builds nor pushes.
-            build_on_preview=False,
             cache_from=[{"registry": {"ref": cache}}],
             # ECR takes a cache as an OCI image only.
             cache_to=[
@@ -69,6 +74,18 @@ class ModelImage(pulumi.ComponentResource):
             # Old images are the registry's to expire: the one that leaves the program may still be running.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
+
+
+def build(settings: ImageSettings) -> BuildArgs:
+    """What every build of the image shares, wherever the result goes."""
+    return {
+        # Relative to the program, so that a laptop's state and CI's are the same.
+        "context": {"location": "."},
+        "dockerfile": {"location": f"{APP}/Dockerfile"},
+        "build_args": {"BASE_IMAGE": settings.base, "VARIANT": settings.variant.value},
+        # A preview reads; it neither builds nor pushes.
+        "build_on_preview": False,
+    }
 
 
 def source_tag(settings: ImageSettings, root: Path = ROOT) -> str:

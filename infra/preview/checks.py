@@ -24,6 +24,7 @@ _CRD = "a custom resource; its schema comes with the chart that installs it and 
 UNCHECKED = {
     "karpenter.k8s.aws/EC2NodeClass": _CRD,
     "karpenter.sh/NodePool": _CRD,
+    "keda.sh/ScaledObject": _CRD,
     "monitoring.coreos.com/PrometheusRule": _CRD,
     "monitoring.coreos.com/ServiceMonitor": _CRD,
 }

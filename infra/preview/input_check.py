@@ -1,7 +1,6 @@
 """A resource's inputs against the types of its SDK, nested types included."""
 
 import difflib
-import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -9,8 +8,11 @@ from typing import Any, Literal, get_args, get_origin
 import pulumi
 
 from infra.preview.markers import join, whole_marker
-from infra.preview.sdk import Hint, Property, input_properties, is_input_type, members
+from infra.preview.sdk import Hint, Property, input_properties, is_enum, is_input_type, members
 from infra.preview.wire import Plain, Secret, is_list, is_map
+
+GROWING = {"InstanceType", "Runtime"}
+"""Enums of the AWS SDK that list what there was at its release; AWS takes newer values too."""
 
 _WORDS: dict[Hint, str] = {bool: "a boolean", int: "an integer", float: "a number", str: "a string"}
 
@@ -63,13 +65,24 @@ def _check_value(hint: Hint, value: Plain, path: str) -> Iterator[Problem]:
     value = value.value if isinstance(value, Secret) else value
     if whole_marker(value):
         return
-    forms = [member for member in members(hint) if member is not type(None)]
+    forms = _forms(hint)
     results = [list(_check_member(form, value, path)) for form in forms]
-    if len(results) == 1:
+    if not all(results):
+        return
+    if is_map(value) and any(map(is_input_type, forms)):  # the object that is meant is the one it fits best
+        yield from min((found for form, found in zip(forms, results, strict=True) if is_input_type(form)), key=len)
+    elif len(results) == 1:
         yield from results[0]
-    elif all(results):
+    else:
         rules = dict.fromkeys(problems[0].rule.removeprefix("must be ") for problems in results)
         yield Problem(path=path, rule=f"must be {' or '.join(rules)}", value=value, fix="give one of these")
+
+
+def _forms(hint: Hint) -> list[Hint]:
+    """The types that a value may have; text outside an enum is taken for a slip even where the SDK admits any text."""
+    found = [member for member in members(hint) if member is not type(None)]
+    is_closed = any(is_enum(member) and member.__name__ not in GROWING for member in found)
+    return [member for member in found if not (is_closed and member is str)]
 
 
 def _check_member(hint: Hint, value: Plain, path: str) -> Iterator[Problem]:
@@ -77,7 +90,7 @@ def _check_member(hint: Hint, value: Plain, path: str) -> Iterator[Problem]:
         yield from _check_object(hint, value, path)
     elif get_origin(hint) is Literal:
         yield from _check_closed(get_args(hint), value, path)
-    elif isinstance(hint, type) and issubclass(hint, enum.Enum):
+    elif is_enum(hint):
         yield from _check_closed([member.value for member in hint], value, path)
     elif get_origin(hint) in (list, Sequence):
         yield from _check_list(hint, value, path)

@@ -16,7 +16,7 @@ from pulumi.runtime.proto import resource_pb2
 
 from infra.preview.errors import PreviewError
 from infra.preview.markers import marker, masked, whole_marker
-from infra.preview.outputs import custom_object_outputs, resource_outputs, result_outputs
+from infra.preview.outputs import custom_object_outputs, echo, resource_outputs, result_outputs
 from infra.preview.overrides import Overrides
 from infra.preview.plan import Resource
 from infra.preview.sdk import args_class, input_properties, members, resource_class, result_class
@@ -120,7 +120,7 @@ class RecordingMonitor(mocks.MockMonitor):
         result = result_class(request.tok)
         if result is None:
             raise PreviewError(f"{request.tok}: no installed SDK types its result, so it has no offline preview")
-        source = request.tok.rpartition(":")[0]
+        source = function_name(request.tok)
         values = result_outputs(result, source, decode_struct(request.args))
         self._overrides.fill("function", source, values)
         response = resource_pb2.ResourceInvokeResponse()
@@ -129,7 +129,7 @@ class RecordingMonitor(mocks.MockMonitor):
 
     def _outputs(self, request: Any, inputs: dict[str, Plain]) -> dict[str, Plain]:
         if self._preview:
-            return dict(inputs)
+            return echo(resource_class(request.type), inputs)
         outputs = _typed_outputs(request.type, request.name, inputs)
         outputs["id"] = marker(f"{request.name}.id", "string")
         self._overrides.fill(request.type, request.name, outputs)
@@ -158,6 +158,12 @@ class RecordingMonitor(mocks.MockMonitor):
             if urn in self._recorded:
                 raise PreviewError(f"two resources have the URN {urn}; give one of them another name")
             self._recorded[urn] = resource
+
+
+def function_name(token: str) -> str:
+    """Return what markers call a function: its token, without the name that some SDKs repeat behind its module."""
+    module, _, name = token.rpartition(":")
+    return module if module.endswith(f"/{name}") else token
 
 
 def _typed_outputs(type_: str, name: str, inputs: dict[str, Plain]) -> dict[str, Plain]:

@@ -3,6 +3,7 @@
 Knows nothing of previews: from a resource's token to the classes of its SDK, and from those to typed properties.
 """
 
+import enum
 import functools
 import importlib
 import inspect
@@ -16,7 +17,7 @@ import pulumi
 from pulumi import _types as pulumi_types  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime import rpc
 
-from infra.preview.closed_values import documented_values
+from infra.preview.closed_values import documented_keys, documented_values
 
 Hint: TypeAlias = Any
 """A type annotation, as `typing.get_type_hints` returns it."""
@@ -86,14 +87,24 @@ def input_properties(args: type) -> dict[str, Property]:
 @functools.cache
 def output_hints(owner: type) -> dict[str, Hint]:
     """Return the annotations of a resource's or an output type's properties by wire name."""
-    names = pulumi_types.resource_py_to_pulumi_names(owner)
     scope = vars(inspect.getmodule(owner))
-    getters = {wire: getattr(getattr(owner, name, None), "fget", None) for name, wire in names.items()}
     return {
         wire: get_type_hints(getter, scope, {"Output": pulumi.Output}).get("return", Any)
-        for wire, getter in getters.items()
-        if getter is not None
+        for wire, getter in _getters(owner).items()
     }
+
+
+@functools.cache
+def output_keys(owner: type) -> dict[str, tuple[str, ...]]:
+    """Return, by wire name, the keys of a resource's maps that its SDK's documentation names."""
+    found = {wire: documented_keys(inspect.getdoc(getter) or "") for wire, getter in _getters(owner).items()}
+    return {wire: keys for wire, keys in found.items() if keys}
+
+
+def _getters(owner: type) -> dict[str, Any]:
+    names = pulumi_types.resource_py_to_pulumi_names(owner)
+    getters = {wire: getattr(getattr(owner, name, None), "fget", None) for name, wire in names.items()}
+    return {wire: getter for wire, getter in getters.items() if getter is not None}
 
 
 def members(hint: Hint) -> tuple[Hint, ...]:
@@ -107,6 +118,11 @@ def members(hint: Hint) -> tuple[Hint, ...]:
     if any(is_input_type(member) for member in found):  # InputType[T] also admits a bare map
         found = [member for member in found if get_origin(member) not in (dict, Mapping)]
     return tuple(dict.fromkeys(found))
+
+
+def is_enum(hint: Hint) -> bool:
+    """Tell whether `hint` is one of an SDK's enums."""
+    return isinstance(hint, type) and issubclass(hint, enum.Enum)
 
 
 def is_input_type(hint: Hint) -> bool:

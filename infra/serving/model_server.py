@@ -12,10 +12,10 @@ from inference_app.contract import GRPC_PORT
 from infra.clusters.cluster import Cluster
 from infra.endpoint import Endpoint, EndpointKind
 from infra.serving import network_policy, pod
-from infra.serving.autoscaling import autoscaler_spec
+from infra.serving.autoscaling import BESIDE_KEDA, autoscaler_spec, scaled_object_spec
+from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
-from infra.settings.serving import Exposure, ServingSettings
-from infra.settings.stack import ROLLOUT_SURGE
+from infra.settings.serving import ROLLOUT_SURGE, Exposure, ServingSettings
 
 APP = "model-server"
 LABELS = {"app.kubernetes.io/name": APP}
@@ -28,12 +28,16 @@ ROLLOUT_TIMEOUT = f"{ROLLOUT_SECONDS // 60}m"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelServerArgs:
-    """`image` is a reference by digest; pods of `scrapers`' namespaces may read the metrics."""
+    """`image` is a reference by digest; pods of `scrapers`' namespaces may read the metrics.
+
+    `after` brings what the pods need, KEDA too where the replicas follow `office_hours`.
+    """
 
     model: ModelSettings
     settings: ServingSettings
     cluster: Cluster
     image: pulumi.Input[str]
+    office_hours: OfficeHoursSettings | None = None
     scrapers: Sequence[str] = ()
     after: Sequence[pulumi.Resource] = ()
 
@@ -61,13 +65,7 @@ class ModelServer(pulumi.ComponentResource):
             depends_on=[namespace, *args.cluster.ready, *args.after],
             custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
         )
-        deployment = self._deployment()
-        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
-            name,
-            metadata=self._metadata(),
-            spec=autoscaler_spec(args.settings, APP),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
-        )
+        self._autoscaler(self._deployment())
         # Beside the Deployment, not after it: a load balancer takes minutes, and so does a GPU node.
         service = kubernetes.core.v1.Service(
             name,
@@ -126,6 +124,27 @@ class ModelServer(pulumi.ComponentResource):
                 "template": {"metadata": {"labels": LABELS}, "spec": self._pod_spec()},
             },
             opts=self._rollout,
+        )
+
+    def _autoscaler(self, deployment: kubernetes.apps.v1.Deployment) -> None:
+        """The pods' own autoscaler, or KEDA's where their least number follows the office hours."""
+        settings, hours = self._args.settings, self._args.office_hours
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[deployment])
+        if hours and settings.replicas.min_outside_office_hours is not None:
+            kubernetes.apiextensions.CustomResource(
+                self._name,
+                api_version="keda.sh/v1alpha1",
+                kind="ScaledObject",
+                metadata=self._metadata(),
+                spec=scaled_object_spec(settings, hours, APP),
+                opts=opts,
+            )
+            return
+        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+            self._name,
+            metadata=self._metadata() | {"annotations": BESIDE_KEDA},
+            spec=autoscaler_spec(settings, APP),
+            opts=opts,
         )
 
     def _pod_spec(self) -> PodSpecArgsDict:

@@ -40,6 +40,9 @@ class NetworkSettings(Settings):
     """Availability zones, two or three, each with a public and a private subnet; named, so no subnet ever moves."""
     nat_gateways: Annotated[int, Field(ge=1, le=3), unit("gateways")] = 1
     """NAT gateways: 1 is cheapest, one per zone survives the loss of a zone."""
+    # Five services in each zone at about 0.01 USD an hour (https://aws.amazon.com/privatelink/pricing/).
+    endpoints: bool = False
+    """Reach ECR, STS and CloudWatch inside the network: about 37 USD a month for each zone. S3 always is, for free."""
 
     @model_validator(mode="after")
     def _a_gateway_has_a_zone(self) -> Self:

@@ -10,6 +10,10 @@ from infra.settings.instance_types import AWS_INSTANCE_TYPES
 from infra.settings.model import DnsLabel, Settings, distinct, unit
 
 SYSTEM_POOL = "system"
+LATEST = "latest"
+
+# https://docs.aws.amazon.com/efs/latest/ug/API_LifecyclePolicy.html
+INFREQUENT_AFTER_DAYS = (1, 7, 14, 30, 60, 90, 180, 270, 365)
 
 
 class SystemPoolSettings(Settings):
@@ -43,6 +47,21 @@ class GpuPoolSettings(PoolSettings):
         return min(AWS_INSTANCE_TYPES[name].count for name in self.instance_types)
 
 
+def _offered(days: int) -> int:
+    if days not in INFREQUENT_AFTER_DAYS:
+        raise ValueError(f"must be one of {', '.join(map(str, INFREQUENT_AFTER_DAYS))}")
+    return days
+
+
+class SharedStorageSettings(Settings):
+    """Files that pods on many nodes share, in Amazon EFS."""
+
+    infrequent_after_days: Annotated[int, AfterValidator(_offered), unit("days")] = 30
+    """Days unread until a file moves to the storage class that is cheaper to keep; the next read moves it back."""
+    backups: bool = True
+    """A backup a day, each kept for 35 days."""
+
+
 class EksSettings(Settings):
     """An EKS cluster with a system pool and GPU pools."""
 
@@ -62,17 +81,29 @@ class EksSettings(Settings):
     """GPU pools by name."""
     gpu_time_slices: Annotated[int, Field(ge=1, le=16), unit("pods per GPU")] = 1
     """Pods that share one GPU in turns; 1 means no sharing. Time-slicing isolates neither memory nor faults."""
-    ami_release: Annotated[str, Field(pattern=r"^(latest|v[0-9]{8})$")] = "latest"
-    """Amazon Linux 2023 release of Karpenter's nodes, as `v20260801`; `latest` replaces them whenever AWS releases."""
+    shared_storage: SharedStorageSettings | None = None
+    """Volumes that pods on many nodes mount at once; absent means none."""
+    # https://github.com/awslabs/amazon-eks-ami/releases names both parts: Kubernetes' version and the day.
+    ami_release: Annotated[str, Field(pattern=r"^(latest|1\.[0-9]{2}\.[0-9]{1,2}-[0-9]{8})$")] = LATEST
+    """Image release of all nodes, as `1.36.3-20260801`. With `latest` only Karpenter's nodes follow AWS's releases."""
     log_retention_days: LogRetentionDays = 30
     """Days that control plane logs are kept; one of the periods that CloudWatch offers."""
     deletion_protection: bool = False
-    """Refuse to delete the cluster until this is set to false and applied."""
+    """Refuse to delete the cluster and its shared files until this is set to false and applied."""
 
     @model_validator(mode="after")
     def _one_system_pool(self) -> Self:
         if SYSTEM_POOL in self.gpu_pools:
             raise ValueError(f"gpuPools.{SYSTEM_POOL} must have another name: systemPool has that one")
+        return self
+
+    @model_validator(mode="after")
+    def _images_are_of_the_clusters_version(self) -> Self:
+        release, version = self.ami_release, self.kubernetes_version
+        if release != LATEST and not release.startswith(f"{version}."):
+            raise ValueError(
+                f"amiRelease must be a release for Kubernetes {version}, got {release}; change both at once"
+            )
         return self
 
     def gpu_pods(self, gpus: int) -> int:

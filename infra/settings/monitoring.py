@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from infra.settings.model import ByteQuantity, Settings, unit
+from infra.settings.model import ByteQuantity, Settings, distinct, unit
 
 
 class ObjectiveSettings(Settings):
@@ -16,8 +16,11 @@ class ObjectiveSettings(Settings):
     """Requests answered with a server error, percent."""
 
 
+EmailAddress = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")]
+
+
 class MonitoringSettings(Settings):
-    """Prometheus, Alertmanager and Grafana in the cluster."""
+    """Prometheus, Alertmanager and Grafana in the cluster, and alarms of the endpoints that a cloud runs."""
 
     retention_days: Annotated[int, Field(ge=1), unit("days")] = 7
     """Days that Prometheus keeps its series."""
@@ -25,3 +28,5 @@ class MonitoringSettings(Settings):
     """Size of Prometheus's volume."""
     objectives: ObjectiveSettings = ObjectiveSettings()
     """Service-level objectives."""
+    alarm_emails: Annotated[tuple[EmailAddress, ...], AfterValidator(distinct)] = ()
+    """Who hears of managed endpoints' alarms; in AWS each first confirms by mail. Empty: the alarms tell nobody."""

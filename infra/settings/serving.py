@@ -8,7 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.model import Bounds, ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
 
-RESERVED_NAMESPACES = ("default", "gpu-operator", "kube-node-lease", "kube-public", "kube-system", "monitoring")
+ROLLOUT_SURGE = 1
+"""Pods above `replicas.max` while a rollout is under way."""
+
+RESERVED_NAMESPACES = ("default", "gpu-operator", "keda", "kube-node-lease", "kube-public", "kube-system", "monitoring")
 """Those that Kubernetes or other components of a stack have; two owners of one would undo each other's work."""
 
 
@@ -27,7 +30,8 @@ class ReplicaSettings(Bounds):
     max: Annotated[int, Field(ge=1), unit("replicas")] = 2
     """Most replicas; with the one extra that a rollout needs they must fit the GPU pools."""
     min_outside_office_hours: Annotated[int | None, Field(ge=0), unit("replicas")] = None
-    """Fewest replicas outside `officeHours`, 0 included; absent means `min` around the clock."""
+    """Fewest replicas outside `officeHours`; absent means `min` around the clock. At 0 nothing answers then, whatever
+    the load."""
 
 
 class ResourceSettings(Settings):

@@ -81,6 +81,7 @@ class PlainCluster:
     spot_labels: Sequence[tuple[str, str]] = (("example.com/spot", "yes"), ("example.com/cheap", "yes"))
     gpu_taints: Sequence[tuple[str, str, str]] = (NODE_TAINT, ("example.com/spot", "yes", "NoSchedule"))
     gpu_runtime_class: str | None = "example"
+    has_gpu_operator: bool = False
     storage_class: str = "encrypted"
     shared_storage_class: str | None = "shared"
     internal_load_balancer: InternalLoadBalancer = BALANCER

@@ -40,7 +40,10 @@ class Network(pulumi.ComponentResource):
 
     vpc_id: pulumi.Output[str]
     cidr: str
+    zones: Sequence[str]
     private_subnet_ids: Sequence[pulumi.Output[str]]
+    """One for each of `zones`, in their order."""
+    private_route_table_ids: Sequence[pulumi.Output[str]]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:aws:Network", name, None, opts)
@@ -63,9 +66,12 @@ class Network(pulumi.ComponentResource):
             self._nat_gateway(zone, public)
             for zone, public in zip(parts[: args.settings.nat_gateways], publics, strict=False)
         ]
-        privates = [self._private_subnet(zone, gateways[i % len(gateways)]) for i, zone in enumerate(parts)]
+        tables = [self._private_routes(zone, gateways[i % len(gateways)]) for i, zone in enumerate(parts)]
+        privates = [self._private_subnet(zone, table) for zone, table in zip(parts, tables, strict=True)]
         self.vpc_id, self.cidr = self._vpc.id, str(args.settings.cidr)
+        self.zones = args.settings.zones
         self.private_subnet_ids = [subnet.id for subnet in privates]
+        self.private_route_table_ids = [table.id for table in tables]
         self.register_outputs({"vpcId": self.vpc_id, "privateSubnetIds": self.private_subnet_ids})
 
     def _public_routes(self) -> aws.ec2.RouteTable:
@@ -79,13 +85,16 @@ class Network(pulumi.ComponentResource):
         # The role tag is where the load balancer controller puts internet-facing load balancers.
         return self._subnet("public", zone, zone.public, routes, {"kubernetes.io/role/elb": "1"})
 
-    def _private_subnet(self, zone: Zone, nat: aws.ec2.NatGateway) -> aws.ec2.Subnet:
+    def _private_routes(self, zone: Zone, nat: aws.ec2.NatGateway) -> aws.ec2.RouteTable:
         name = f"{self._name}-private-{zone.name}"
         tags = self._tags(f"private-{zone.name}")
         table = aws.ec2.RouteTable(name, vpc_id=self._vpc.id, tags=tags, opts=self._child)
         self._default_route(name, table, nat_gateway_id=nat.id)
+        return table
+
+    def _private_subnet(self, zone: Zone, routes: aws.ec2.RouteTable) -> aws.ec2.Subnet:
         roles = {"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": self._stack}
-        return self._subnet("private", zone, zone.private, table, roles)
+        return self._subnet("private", zone, zone.private, routes, roles)
 
     def _nat_gateway(self, zone: Zone, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:
         name, tags = f"{self._name}-nat-{zone.name}", self._tags(f"nat-{zone.name}")

@@ -1,17 +1,21 @@
-"""The AWS provider of a stack."""
+"""The AWS providers of a stack."""
 
 from collections.abc import Mapping
 
+import pulumi
 import pulumi_aws as aws
+import pulumi_aws_native as aws_native
 
 from infra.settings.aws import AwsSettings
 
 
-def aws_provider(settings: AwsSettings, tags: Mapping[str, str]) -> aws.Provider:
-    """A provider for one region that tags all it makes and refuses the credentials of any other account."""
-    return aws.Provider(
-        "aws",
-        region=settings.region,
-        allowed_account_ids=[settings.account_id],
-        default_tags={"tags": tags},
-    )
+def aws_providers(settings: AwsSettings, tags: Mapping[str, str]) -> list[pulumi.ProviderResource]:
+    """Providers for one region that tag all they make and refuse the credentials of any other account.
+
+    The second one is of Cloud Control's API, for what the first one cannot say (SageMaker's retained instance counts).
+    """
+    region, accounts = settings.region, [settings.account_id]
+    return [
+        aws.Provider("aws", region=region, allowed_account_ids=accounts, default_tags={"tags": tags}),
+        aws_native.Provider("aws-native", region=region, allowed_account_ids=accounts, default_tags={"tags": tags}),
+    ]

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.pod_role import PodRole, PodRoleArgs
+from infra.settings.eks import EksSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,18 @@ CLUSTER_ADDONS = (
     ),
 )
 """Names, pod metrics and volumes: they need nodes to run on."""
+
+SHARED_STORAGE_ADDON = Addon(
+    name="aws-efs-csi-driver",
+    service_account="efs-csi-controller-sa",
+    managed_policy="service-role/AmazonEFSCSIDriverPolicy",
+)
+"""Volumes in EFS (https://docs.aws.amazon.com/eks/latest/userguide/efs-csi.html)."""
+
+
+def cluster_addons(settings: EksSettings) -> list[Addon]:
+    """What runs on the cluster's nodes."""
+    return [*CLUSTER_ADDONS, *([SHARED_STORAGE_ADDON] if settings.shared_storage else [])]
 
 
 class Addons(pulumi.ComponentResource):

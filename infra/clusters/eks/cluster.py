@@ -9,8 +9,8 @@ import pulumi_kubernetes as kubernetes
 from infra.clouds.aws.iam import Role, RoleArgs, trust
 from infra.clouds.aws.network import Network
 from infra.clusters.cluster import InternalLoadBalancer
-from infra.clusters.eks import karpenter, node_groups
-from infra.clusters.eks.addons import CLUSTER_ADDONS, NODE_ADDONS, Addons
+from infra.clusters.eks import karpenter, node_groups, shared_storage
+from infra.clusters.eks.addons import NODE_ADDONS, Addons, cluster_addons
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.control_plane import ControlPlane, ControlPlaneArgs
 from infra.clusters.eks.karpenter import Karpenter, KarpenterArgs
@@ -20,9 +20,12 @@ from infra.clusters.eks.load_balancer_controller import (
     LoadBalancerControllerArgs,
 )
 from infra.clusters.eks.node_groups import NODE_POLICIES, NodeGroup, Placement, gpu_group, system_group
+from infra.clusters.eks.office_hours import OfficeHours, OfficeHoursArgs
+from infra.clusters.eks.shared_storage import SharedStorage, SharedStorageArgs
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.aws import AwsSettings
-from infra.settings.eks import SYSTEM_POOL, EksSettings
+from infra.settings.eks import SYSTEM_POOL, EksSettings, GpuPoolSettings
+from infra.settings.office_hours import OfficeHoursSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,7 @@ class EksClusterArgs:
     name: str
     tags: Mapping[str, str]
     chart_mirror: str | None = None
+    office_hours: OfficeHoursSettings | None = None
 
 
 class EksCluster(pulumi.ComponentResource):
@@ -50,6 +54,7 @@ class EksCluster(pulumi.ComponentResource):
     spot_labels = ((karpenter.CAPACITY_LABEL, "spot"), (node_groups.CAPACITY_LABEL, "SPOT"))
     gpu_taints = (NODE_TAINT,)
     gpu_runtime_class = None
+    has_gpu_operator = False
     storage_class = "gp3-encrypted"
     shared_storage_class: str | None = None
     # https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/
@@ -80,9 +85,10 @@ class EksCluster(pulumi.ComponentResource):
             created_name=plane.cluster.name,
             tags=args.tags,
             chart_mirror=args.chart_mirror,
+            office_hours=args.office_hours,
         )
         system, gpu_groups = self._node_groups(context, args.network)
-        addons = Addons(f"{name}-cluster", context, CLUSTER_ADDONS, after=[system], opts=child)
+        addons = Addons(f"{name}-cluster", context, cluster_addons(args.eks), after=[system], opts=child)
         self.kubeconfig = kubeconfig(context, plane.cluster.endpoint, plane.cluster.certificate_authority.data)
         self.provider = kubernetes.Provider(
             name,
@@ -91,7 +97,11 @@ class EksCluster(pulumi.ComponentResource):
             cluster_identifier=plane.cluster.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*plane.access, system, addons]),
         )
-        self.ready = [*gpu_groups, *self._controllers(context, args.network)]
+        self.ready = [
+            *gpu_groups,
+            *self._controllers(context, args.network),
+            *self._shared_storage(context, args.network, plane),
+        ]
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
     def _node_groups(self, context: EksContext, network: Network) -> tuple[NodeGroup, list[NodeGroup]]:
@@ -105,11 +115,30 @@ class EksCluster(pulumi.ComponentResource):
             # it cannot clean up.
             after=[network, Addons(f"{self.name}-node", context, NODE_ADDONS, opts=child)],
         )
-        gpu_groups = [
-            NodeGroup(f"{self.name}-{name}", gpu_group(placement, name, pool), child)
-            for name, pool in context.eks.gpu_pools.items()
-        ]
+        gpu_groups = [self._gpu_group(placement, name, pool) for name, pool in context.eks.gpu_pools.items()]
         return NodeGroup(f"{self.name}-{SYSTEM_POOL}", system_group(placement), child), gpu_groups
+
+    def _gpu_group(self, placement: Placement, pool_name: str, pool: GpuPoolSettings) -> NodeGroup:
+        name, child, context = f"{self.name}-{pool_name}", pulumi.ResourceOptions(parent=self), placement.context
+        made = NodeGroup(name, gpu_group(placement, pool_name, pool), child)
+        if scheduled := context.hours(pool):
+            hours, outside = scheduled
+            args = OfficeHoursArgs(context=context, hours=hours, group=made.group, size=pool.min, size_outside=outside)
+            OfficeHours(f"{name}-hours", args, child)
+        return made
+
+    def _shared_storage(self, context: EksContext, network: Network, plane: ControlPlane) -> list[pulumi.Resource]:
+        if context.eks.shared_storage is None:
+            return []
+        self.shared_storage_class = shared_storage.STORAGE_CLASS
+        args = SharedStorageArgs(
+            settings=context.eks.shared_storage,
+            context=context,
+            network=network,
+            node_security_group_id=plane.node_security_group_id,
+        )
+        opts = pulumi.ResourceOptions(parent=self, providers=[self.provider])
+        return [SharedStorage(f"{self.name}-shared-storage", args, opts)]
 
     def _controllers(self, context: EksContext, network: Network) -> list[pulumi.Resource]:
         """What makes volumes, and what makes load balancers and GPU nodes for workloads that wait for it."""

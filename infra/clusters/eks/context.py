@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.settings.aws import AwsSettings
-from infra.settings.eks import EksSettings
+from infra.settings.eks import EksSettings, GpuPoolSettings
+from infra.settings.office_hours import OfficeHoursSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,3 +20,9 @@ class EksContext:
     created_name: pulumi.Output[str]
     tags: Mapping[str, str]
     chart_mirror: str | None
+    office_hours: OfficeHoursSettings | None
+
+    def hours(self, pool: GpuPoolSettings) -> tuple[OfficeHoursSettings, int] | None:
+        """When a pool's group has its usual nodes, and its nodes at other times; None where these are the same."""
+        outside = pool.min_outside_office_hours
+        return None if self.office_hours is None or outside is None else (self.office_hours, outside)

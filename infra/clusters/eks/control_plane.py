@@ -28,6 +28,8 @@ class ControlPlane(pulumi.ComponentResource):
 
     cluster: aws.eks.Cluster
     access: Sequence[pulumi.Resource]
+    node_security_group_id: pulumi.Output[str | None]
+    """The group that EKS makes for control plane and nodes; managed groups and Karpenter give nodes no other."""
 
     def __init__(self, name: str, args: ControlPlaneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:clusters:ControlPlane", name, None, opts)
@@ -52,6 +54,7 @@ class ControlPlane(pulumi.ComponentResource):
         )
         role = Role(f"{name}-control-plane", role_args, self._child)
         self.cluster = self._cluster(name, args, role, key, logs)
+        self.node_security_group_id = self.cluster.vpc_config.cluster_security_group_id
         self.access = [self._administrator(name, args, arn) for arn in args.settings.deployers]
         self.register_outputs({"endpoint": self.cluster.endpoint})
 

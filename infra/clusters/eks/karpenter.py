@@ -16,7 +16,7 @@ from infra.clusters.eks.node_groups import ROOT_DEVICE, gpu_node_labels
 from infra.clusters.eks.pod_role import PodRole, PodRoleArgs, policy_file
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.clusters import Capacity
-from infra.settings.eks import GpuPoolSettings
+from infra.settings.eks import LATEST, GpuPoolSettings
 
 CAPACITY_LABEL = "karpenter.sh/capacity-type"
 
@@ -117,11 +117,20 @@ def values(context: EksContext, queue_name: pulumi.Input[str]) -> dict[str, Any]
     }
 
 
+def ami_alias(release: str) -> str:
+    """Karpenter's name for a release of the nodes' image: the day without Kubernetes' version, which it adds itself.
+
+    https://karpenter.sh/docs/tasks/managing-amis/
+    """
+    day = release.rpartition("-")[2]
+    return f"al2023@{day if release == LATEST else f'v{day}'}"
+
+
 def node_class_spec(context: EksContext, pool: GpuPoolSettings, role_name: pulumi.Input[str]) -> dict[str, Any]:
     """What a node of the pool is made of; the AL2023 alias picks the image with NVIDIA drivers for GPU types."""
     return {
         "role": role_name,
-        "amiSelectorTerms": [{"alias": f"al2023@{context.eks.ami_release}"}],
+        "amiSelectorTerms": [{"alias": ami_alias(context.eks.ami_release)}],
         "subnetSelectorTerms": [{"tags": {"karpenter.sh/discovery": context.name}}],
         # EKS puts this tag on the group that nodes and control plane share
         # (https://docs.aws.amazon.com/eks/latest/userguide/sec-group-reqs.html).

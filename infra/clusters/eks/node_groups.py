@@ -7,13 +7,13 @@ from enum import StrEnum
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws.ec2 import LaunchTemplateBlockDeviceMappingEbsArgsDict
-from pulumi_aws.eks import NodeGroupTaintArgsDict
+from pulumi_aws.eks import NodeGroupScalingConfigArgsDict, NodeGroupTaintArgsDict
 
 from infra.clouds.aws.iam import Role
 from infra.clusters.eks.context import EksContext
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
 from infra.settings.clusters import Capacity
-from infra.settings.eks import SYSTEM_POOL, GpuPoolSettings
+from infra.settings.eks import LATEST, SYSTEM_POOL, EksSettings, GpuPoolSettings
 
 ROOT_DEVICE = "/dev/xvda"
 """The root volume's device on Amazon Linux 2023."""
@@ -47,7 +47,10 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupArgs:
-    """`size` is the number of nodes, from first to last: Karpenter adds its own beside the group."""
+    """`size` is the number of nodes, from first to last: Karpenter adds its own beside the group.
+
+    Of a `scheduled` group it is the first number only; `infra.clusters.eks.office_hours` sets it from then on.
+    """
 
     placement: Placement
     ami_type: AmiType
@@ -57,34 +60,55 @@ class NodeGroupArgs:
     disk_gib: int
     labels: Mapping[str, str]
     taints: Sequence[NodeGroupTaintArgsDict] = ()
+    scheduled: bool = False
 
 
 class NodeGroup(pulumi.ComponentResource):
-    """A managed node group with its launch template."""
+    """A managed node group with its launch template, changed without downtime.
+
+    Rolled in place: `amiRelease`, Kubernetes' version, disk size and tags, the latter two through a new version of the
+    template. EKS starts new nodes first, then drains the old ones, one at a time and within every PodDisruptionBudget;
+    where a budget allows no eviction for 15 minutes the update fails, and no pod is forced
+    (https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html). A new template without a new
+    release takes the newest image, because the provider then names none; the next change of `amiRelease` pins it again.
+
+    Replaced: instance types, capacity, kind of image, subnets, role
+    (https://www.pulumi.com/registry/packages/aws/api-docs/eks/nodegroup/). Neither group nor template has a name of
+    ours, so Pulumi makes the new group, waits until its nodes run, and only then deletes the old one, which EKS drains
+    for up to five minutes a node (https://docs.aws.amazon.com/eks/latest/userguide/delete-managed-node-group.html).
+
+    Labels, taints and sizes change without touching a running node.
+    """
+
+    group: aws.eks.NodeGroup
 
     def __init__(self, name: str, args: NodeGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:clusters:NodeGroup", name, None, opts)
         placement, context = args.placement, args.placement.context
         template = self._template(name, args)
-        group = aws.eks.NodeGroup(
+        self.group = aws.eks.NodeGroup(
             name,
             cluster_name=context.created_name,
             version=context.eks.kubernetes_version,
+            release_version=release_version(context.eks),
             node_role_arn=placement.role.arn,
             subnet_ids=placement.subnet_ids,
             ami_type=args.ami_type.value,
             capacity_type=args.capacity.name,
             instance_types=args.instance_types,
-            # EKS refuses a maximum of 0.
-            scaling_config={"min_size": args.size, "max_size": max(args.size, 1), "desired_size": args.size},
+            scaling_config=scaling(args.size),
             launch_template={"id": template.id, "version": template.latest_version.apply(str)},
             labels=args.labels,
             taints=args.taints,
             update_config={"max_unavailable": 1},
             node_repair_config={"enabled": True},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[placement.role, *placement.after]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[placement.role, *placement.after],
+                ignore_changes=["scalingConfig"] if args.scheduled else None,
+            ),
         )
-        self.register_outputs({"nodeGroupName": group.node_group_name})
+        self.register_outputs({"nodeGroupName": self.group.node_group_name})
 
     def _template(self, name: str, args: NodeGroupArgs) -> aws.ec2.LaunchTemplate:
         context = args.placement.context
@@ -107,6 +131,16 @@ class NodeGroup(pulumi.ComponentResource):
             update_default_version=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def release_version(settings: EksSettings) -> str | None:
+    """The groups' image; None lets EKS take the newest when it makes a group or changes its Kubernetes version."""
+    return None if settings.ami_release == LATEST else settings.ami_release
+
+
+def scaling(size: int) -> NodeGroupScalingConfigArgsDict:
+    """A fixed number of nodes. EKS refuses a maximum of 0."""
+    return {"min_size": size, "max_size": max(size, 1), "desired_size": size}
 
 
 def gpu_node_labels(pool: str) -> dict[str, str]:
@@ -140,4 +174,5 @@ def gpu_group(placement: Placement, name: str, pool: GpuPoolSettings) -> NodeGro
         disk_gib=pool.disk_gib,
         labels=gpu_node_labels(name),
         taints=[{"key": key, "value": value, "effect": EKS_EFFECTS[effect]}],
+        scheduled=placement.context.hours(pool) is not None,
     )

@@ -1,10 +1,13 @@
 from collections import Counter
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
+from infra.addons import gpu_operator
 from infra.addons.gpu_operator import GpuOperator, GpuOperatorArgs, device_plugin_config
+from infra.clusters.cluster import Cluster
 from infra.clusters.gpu import GPU_RESOURCE, NODE_TAINT
 from infra.preview import Plan
 from infra.preview.checks import check_plan
@@ -16,9 +19,13 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return on_cluster(
-        lambda cluster, opts: GpuOperator("gpus", GpuOperatorArgs(time_slices=cluster.gpu_time_slices), opts)
-    )
+    def build(cluster: Cluster, opts: pulumi.ResourceOptions) -> None:
+        args = GpuOperatorArgs(
+            time_slices=cluster.gpu_time_slices, taints=cluster.gpu_taints, runtime_class=cluster.gpu_runtime_class
+        )
+        GpuOperator("gpus", args, opts)
+
+    return on_cluster(build)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +54,6 @@ def test_each_gpu_is_shared_by_as_many_pods_as_the_cluster_says(plan: Plan) -> N
     sharing = yaml.safe_load(text)["sharing"]["timeSlicing"]["resources"]
 
     assert sharing == [{"name": GPU_RESOURCE, "replicas": 3}]
-    # The operator's own pods tolerate taints of this key: https://github.com/NVIDIA/gpu-operator
-    assert NODE_TAINT[0] == GPU_RESOURCE
 
 
 def test_a_gpu_that_is_not_shared_is_advertised_as_it_is() -> None:
@@ -59,3 +64,19 @@ def test_the_node_image_brings_driver_and_toolkit_and_gpu_metrics_keep_their_pod
     assert values["driver"] == {"enabled": False}
     assert values["toolkit"] == {"enabled": False}
     assert values["dcgmExporter"]["serviceMonitor"] == {"enabled": True, "honorLabels": True}
+
+
+def test_whatever_the_operator_runs_on_gpu_nodes_tolerates_each_of_their_taints(values: Any) -> None:
+    tolerations = [
+        {"key": NODE_TAINT[0], "operator": "Equal", "value": NODE_TAINT[1], "effect": NODE_TAINT[2]},
+        {"key": "example.com/spot", "operator": "Equal", "value": "yes", "effect": "NoSchedule"},
+    ]
+
+    assert values["daemonsets"]["tolerations"] == tolerations
+    # It finds the GPUs of a node; without it the operator takes the node for one without any.
+    assert values["node-feature-discovery"]["worker"]["tolerations"] == tolerations
+
+
+def test_the_operators_pods_take_the_clusters_runtime_class_where_it_has_one(values: Any) -> None:
+    assert values["operator"] == {"runtimeClass": "example"}
+    assert "operator" not in gpu_operator.values("shared", [NODE_TAINT], None)

@@ -1,6 +1,6 @@
 import pytest
 
-from infra.preview.closed_values import documented_values
+from infra.preview.closed_values import documented_keys, documented_values
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from infra.preview.closed_values import documented_values
         ("Image pull policy. One of Always, Never, IfNotPresent. Defaults to", ("Always", "Never", "IfNotPresent")),
         ("Protocol for port. Must be UDP, TCP, or SCTP. Defaults", ("UDP", "TCP", "SCTP")),
         ("Valid values are 'Default' or 'None'. DNS parameters", ("Default", "None")),
+        ("Enum to determine endpoint compute type.\nExpected value is 'Managed'.", ("Managed",)),
+        ("Type.\nExpected value is '#Microsoft.Template'.", ("#Microsoft.Template",)),
         ("Valid values are `CONFIG_MAP`, `API` or `API_AND_CONFIG_MAP`", ("CONFIG_MAP", "API", "API_AND_CONFIG_MAP")),
     ],
 )
@@ -39,3 +41,10 @@ def test_a_complete_list_is_taken(text: str, values: tuple[str, ...]) -> None:
 )
 def test_an_open_or_doubtful_list_is_left_alone(text: str) -> None:
     assert documented_values(text) == ()
+
+
+def test_the_keys_of_a_map_are_taken_where_they_are_stated_to_be_all() -> None:
+    text = 'Only one identity is allowed. The only accepted key is "kubeletidentity", with value of "resourceId": "/x".'
+
+    assert documented_keys(text) == ("kubeletidentity",)
+    assert documented_keys('A map with keys such as "kubeletidentity".') == ()

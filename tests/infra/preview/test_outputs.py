@@ -1,9 +1,11 @@
 import pulumi_aws as aws
+import pulumi_aws_native as aws_native
+import pulumi_azure_native as azure
 import pulumi_docker_build as docker
 import pulumi_kubernetes as kubernetes
 
-from infra.preview.outputs import custom_object_outputs, resource_outputs
-from infra.preview.wire import Secret
+from infra.preview.outputs import custom_object_outputs, echo, resource_outputs
+from infra.preview.wire import UNKNOWN, Secret
 
 
 def test_inputs_echo_and_missing_outputs_are_typed_markers() -> None:
@@ -49,6 +51,38 @@ def test_a_map_where_the_sdk_wants_text_becomes_a_marker() -> None:
     outputs = resource_outputs(aws.ec2.Vpc, "network", {"cidrBlock": {"not": "text"}})
 
     assert outputs["cidrBlock"] == "${network.cidrBlock: string}"
+
+
+def test_a_map_of_objects_that_the_program_gave_has_its_keys_and_what_up_adds_to_their_values() -> None:
+    given = {"identityProfile": {"kubeletidentity": {"resourceId": "/mine"}}}
+    outputs = resource_outputs(azure.containerservice.ManagedCluster, "aks", given)
+
+    assert outputs["identityProfile"]["kubeletidentity"] == {
+        "resourceId": "/mine",
+        "clientId": "${aks.identityProfile.kubeletidentity.clientId: string}",
+        "objectId": "${aks.identityProfile.kubeletidentity.objectId: string}",
+    }
+
+
+def test_a_map_of_objects_whose_keys_nobody_states_stays_a_marker_or_out() -> None:
+    outputs = resource_outputs(azure.containerservice.ManagedCluster, "aks", {})
+
+    assert "addonProfiles" not in outputs
+
+
+def test_what_the_program_leaves_unnamed_the_provider_names() -> None:
+    outputs = resource_outputs(aws_native.sagemaker.Endpoint, "endpoint", {})
+
+    assert outputs["endpointName"] == "${endpoint.endpointName: string}"
+    assert "deploymentConfig" not in outputs
+
+
+def test_a_first_preview_echoes_what_the_sdk_can_read_and_nothing_else() -> None:
+    inputs = {"kubernetesVersion": "1.36", "identity": {"type": "UserAssigned", "userAssignedIdentities": ["/mine"]}}
+    outputs = echo(azure.containerservice.ManagedCluster, inputs)
+
+    assert outputs == {"kubernetesVersion": "1.36", "identity": UNKNOWN}
+    assert echo(None, inputs) == inputs
 
 
 def test_a_custom_resource_without_a_name_gets_a_marker_for_it() -> None:

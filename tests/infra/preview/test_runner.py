@@ -143,6 +143,20 @@ def test_a_resource_that_exists_already_is_read_not_made() -> None:
     assert plan.exports == {"arn": "${admin.arn: string}"}
 
 
+def test_the_hooks_of_a_resource_are_recorded_and_never_run() -> None:
+    def fail(args: pulumi.ResourceHookArgs) -> None:
+        raise AssertionError(args.name)
+
+    def program() -> None:
+        hook = pulumi.ResourceHook("drain", fail)
+        hooks = pulumi.ResourceHookBinding(after_create=[hook], before_delete=[hook])
+        aws.sns.Topic("topic", opts=pulumi.ResourceOptions(hooks=hooks))
+
+    options = run(program, {}).one("aws:sns/topic:Topic").options
+
+    assert options == {"hooks": {"afterCreate": ["drain"], "beforeDelete": ["drain"]}}
+
+
 def test_the_outputs_of_another_stack_can_be_given() -> None:
     def program() -> None:
         pulumi.export("zone", pulumi.StackReference("shared").get_output("zone"))

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -6,12 +7,14 @@ import pulumi_random as random
 import pytest
 
 from inference_app import contract
+from infra.clusters.cluster import InternalLoadBalancer
 from infra.preview import Plan, Resource
 from infra.preview.checks import check_plan
 from infra.serving.model_server import ModelServer, ModelServerArgs
-from infra.settings.serving import ServingSettings
-from infra.settings.stack import ROLLOUT_SURGE
-from tests.infra.samples import children, on_cluster, waits_for
+from infra.settings.office_hours import OfficeHoursSettings
+from infra.settings.served import ModelSettings
+from infra.settings.serving import ROLLOUT_SURGE, ServingSettings
+from tests.infra.samples import BALANCER, children, on_cluster, waits_for
 
 IMAGE = "registry.example.com/model-server@sha256:" + "1" * 64
 DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
@@ -19,15 +22,32 @@ CONFIG, POLICY = "kubernetes:core/v1:ConfigMap", "kubernetes:networking.k8s.io/v
 SCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 OTHER = "random:index/randomId:RandomId"
 BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
+SCALED_OBJECT = "kubernetes:keda.sh/v1alpha1:ScaledObject"
+HOURS = OfficeHoursSettings.model_validate({"timeZone": "Europe/Berlin"})
 
 
-def preview(**changes: object) -> Plan:
-    settings = ServingSettings.model_validate({"model": "digits", **changes}, strict=False)
+def preview(
+    *,
+    batching: object = None,
+    hours: OfficeHoursSettings | None = None,
+    balancer: InternalLoadBalancer = BALANCER,
+    **changes: object,
+) -> Plan:
+    settings = ServingSettings.model_validate(changes, strict=False)
 
     def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
-        gpus = random.RandomId("gpus", byte_length=1)
-        args = ModelServerArgs(settings=settings, cluster=cluster, image=IMAGE, scrapers=["watchers"], after=[gpus])
-        pulumi.export("url", ModelServer("server", args, opts).url)
+        args = ModelServerArgs(
+            model=ModelSettings.model_validate({"name": "digits", "batching": batching or {}}),
+            settings=settings,
+            cluster=replace(cluster, internal_load_balancer=balancer),
+            image=IMAGE,
+            office_hours=hours,
+            scrapers=["watchers"],
+            after=[random.RandomId("gpus", byte_length=1)],
+        )
+        server = ModelServer("server", args, opts)
+        pulumi.export("url", server.url)
+        pulumi.export("endpoint", server.endpoint.exported())
 
     return on_cluster(build)
 
@@ -79,6 +99,41 @@ def test_the_autoscaler_alone_says_how_many_replicas_there_are(plan: Plan) -> No
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 6)
     assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "model-server"}
     assert plan.one(DEPLOYMENT).inputs["metadata"]["name"] == "model-server"
+
+
+def test_with_office_hours_keda_alone_says_how_many_replicas_there_are() -> None:
+    plan = preview(hours=HOURS, replicas={"min": 2, "max": 6, "minOutsideOfficeHours": 0})
+    scaled = plan.one(SCALED_OBJECT)
+
+    assert plan.of_type(SCALER) == []
+    assert scaled.inputs["apiVersion"] == "keda.sh/v1alpha1"
+    assert scaled.inputs["spec"]["scaleTargetRef"]["name"] == plan.one(DEPLOYMENT).inputs["metadata"]["name"]
+    assert scaled.inputs["metadata"]["namespace"] == plan.one(DEPLOYMENT).inputs["metadata"]["namespace"]
+    assert waits_for(plan, scaled, plan.one(DEPLOYMENT)), "it goes before the pods, and KEDA after both"
+    assert waits_for(plan, scaled, plan.one(OTHER, "gpus"))
+    assert [str(failure) for failure in check_plan(plan).failures] == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "replicas"), [(HOURS, {"min": 2, "max": 6}), (None, {"min": 2, "max": 6, "minOutsideOfficeHours": 1})]
+)
+def test_without_hours_or_another_minimum_outside_them_there_is_nothing_for_keda_to_do(
+    hours: OfficeHoursSettings | None, replicas: Any
+) -> None:
+    plan = preview(hours=hours, replicas=replicas)
+
+    assert plan.of_type(SCALED_OBJECT) == []
+    assert plan.one(SCALER).inputs["spec"]["minReplicas"] == 2
+
+
+def test_a_stack_changes_to_keda_and_back_while_both_autoscalers_exist(plan: Plan) -> None:
+    with_hours = preview(hours=HOURS, replicas={"min": 2, "max": 6, "minOutsideOfficeHours": 0})
+    keda = with_hours.one(SCALED_OBJECT).inputs
+
+    assert plan.one(SCALER).inputs["metadata"]["annotations"] == {"validations.keda.sh/hpa-ownership": "false"}
+    # A name here would have to differ from the other's, which KEDA's own, keda-hpa-model-server, does.
+    assert "name" not in keda["spec"]["advanced"]["horizontalPodAutoscalerConfig"]
+    assert "annotations" not in keda["metadata"]
 
 
 def test_a_rollout_needs_as_many_more_pods_as_settings_reserve_and_loses_none(plan: Plan) -> None:
@@ -178,6 +233,7 @@ def test_inside_the_cluster_the_service_is_found_by_name(plan: Plan) -> None:
     assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
     assert "annotations" not in service["metadata"]
     assert plan.exports["url"] == "http://model-server.serving.svc"
+    assert plan.exports["endpoint"] == {"kind": "http", "address": plan.exports["url"], "model": "digits"}
 
 
 @pytest.mark.parametrize("exposure", ["cluster", "network"])
@@ -202,6 +258,14 @@ def test_for_the_network_the_service_asks_for_the_clusters_internal_balancer() -
     assert service["spec"]["loadBalancerClass"] == "example.com/balancer"
     assert service["metadata"]["annotations"] == {"example.com/internal": "true"}
     assert plan.exports["url"] == "http://${server.status.loadBalancer.ingress[0].hostname: string}"
+
+
+@pytest.mark.parametrize("policy", ["Local", None])
+def test_traffic_from_outside_takes_the_way_that_the_clusters_balancer_needs(policy: str | None) -> None:
+    plan = preview(exposure="network", balancer=InternalLoadBalancer(external_traffic_policy=policy))
+
+    assert plan.one(SERVICE).inputs["spec"].get("externalTrafficPolicy") == policy
+    assert [str(failure) for failure in check_plan(plan).failures] == []
 
 
 @pytest.mark.parametrize("type_", [DEPLOYMENT, SERVICE])

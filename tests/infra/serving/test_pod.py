@@ -5,33 +5,49 @@ import pytest
 from inference_app import contract
 from inference_app.settings import Settings as ServerSettings
 from inference_app.settings import load
-from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL
+from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL, NODE_TAINT
 from infra.serving import pod
-from infra.settings.serving import MAX_BODY_MIB, ServingSettings
+from infra.serving.environment import MIB
+from infra.settings.served import MAX_BODY_MIB, ModelSettings
+from infra.settings.serving import ServingSettings
 
-FULL = ServingSettings.model_validate(
+MODEL = ModelSettings.model_validate(
     {
-        "model": "digits",
-        "modelVersion": "2",
+        "name": "digits",
+        "version": "2",
+        "extra": ["faces", "words"],
         "batching": {"maxSize": 16, "maxDelayMs": 2.5, "maxQueue": 99},
-        "resources": {"cpu": "1500m", "memory": "6Gi"},
-        "gpus": 2,
-        "extraModels": ["faces", "words"],
-        "gpuMemoryLimitMib": 6000,
-        "cudaGraphs": True,
         "requestTimeoutSeconds": 2.5,
         "maxBodyMib": 16,
+    },
+    strict=False,
+)
+FULL = ServingSettings.model_validate(
+    {
+        "resources": {"cpu": "1500m", "memory": "6Gi"},
+        "gpus": 2,
+        "gpuMemoryLimitMib": 6000,
+        "cudaGraphs": True,
         "grpc": True,
         "tracing": {"endpoint": "http://otel.tracing.svc:4318", "sampleRatio": 0.05},
     },
     strict=False,
 )
-ON_CPU = ServingSettings(model="digits", gpus=0)
+PLAIN = ModelSettings(name="digits")
+ON_CPU = ServingSettings(gpus=0)
 SPOT = [("example.com/spot", "yes"), ("example.com/cheap", "yes")]
+TAINTS = [NODE_TAINT, ("example.com/spot", "soon", "NoExecute")]
+
+
+class GpuNodes:
+    """How a cluster of no cloud marks its GPU nodes."""
+
+    spot_labels = SPOT
+    gpu_taints = TAINTS
 
 
 def spec(settings: ServingSettings = FULL) -> Any:
-    return pod.pod_spec(settings, "r/m@sha256:1", "config", "account", {"app": "it"}, SPOT)
+    return pod.pod_spec(settings, "r/m@sha256:1", "config", "account", {"app": "it"}, GpuNodes())
 
 
 def container(settings: ServingSettings = FULL) -> Any:
@@ -39,21 +55,21 @@ def container(settings: ServingSettings = FULL) -> Any:
     return only
 
 
-def served(settings: ServingSettings, monkeypatch: pytest.MonkeyPatch) -> ServerSettings:
+def served(model: ModelSettings, settings: ServingSettings, monkeypatch: pytest.MonkeyPatch) -> ServerSettings:
     """What a server makes of its environment, the image's own variables aside."""
     for name in contract.Env:
         monkeypatch.delenv(name, raising=False)
-    for name, value in pod.environment(settings).items():
+    for name, value in pod.environment(model, settings).items():
         monkeypatch.setenv(name, value)
     return load()
 
 
 def test_every_variable_is_one_of_the_contracts() -> None:
-    assert pod.environment(FULL).keys() <= set(contract.Env)
+    assert pod.environment(MODEL, FULL).keys() <= set(contract.Env)
 
 
 def test_the_server_accepts_its_environment_and_runs_as_the_stack_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = served(FULL, monkeypatch)
+    server = served(MODEL, FULL, monkeypatch)
 
     assert server.port == contract.PORT
     assert server.host == "0.0.0.0"
@@ -69,7 +85,7 @@ def test_the_server_accepts_its_environment_and_runs_as_the_stack_says(monkeypat
 def test_traces_go_to_the_collector_for_the_share_of_requests_that_the_caller_left_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = served(FULL, monkeypatch)
+    server = served(MODEL, FULL, monkeypatch)
 
     assert server.otel_exporter_otlp_endpoint == "http://otel.tracing.svc:4318"
     assert server.otel_traces_sampler is contract.TraceSampler.PARENTBASED_TRACEIDRATIO
@@ -79,23 +95,23 @@ def test_traces_go_to_the_collector_for_the_share_of_requests_that_the_caller_le
 def test_what_a_stack_leaves_open_stays_open_for_the_server_and_its_models_tuning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = served(ON_CPU, monkeypatch)
+    server = served(PLAIN, ON_CPU, monkeypatch)
 
     assert server.model_fields_set == {"host", "port", "model_name", "execution_provider"}
 
 
 def test_a_replica_on_cpu_may_have_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = served(ServingSettings(model="digits", gpus=0, workers=3), monkeypatch)
+    server = served(PLAIN, ServingSettings(gpus=0, workers=3), monkeypatch)
 
     assert server.workers == 3
 
 
 def test_a_body_of_the_largest_allowed_size_fits_what_the_server_holds() -> None:
-    assert ServerSettings().max_buffered_bytes >= MAX_BODY_MIB * pod.MIB
+    assert ServerSettings().max_buffered_bytes >= MAX_BODY_MIB * MIB
 
 
 def test_a_pod_without_gpus_runs_on_cpu_the_version_that_the_repository_names() -> None:
-    data = pod.environment(ON_CPU)
+    data = pod.environment(PLAIN, ON_CPU)
 
     assert data[contract.Env.EXECUTION_PROVIDER] == contract.ExecutionProvider.CPU
     assert contract.Env.MODEL_VERSION not in data
@@ -175,7 +191,8 @@ def test_a_gpu_pod_runs_on_our_gpu_nodes_spot_first() -> None:
     terms = [each["preference"]["match_expressions"] for each in preferred]
 
     assert found["node_selector"] == {NODE_LABEL[0]: NODE_LABEL[1]}
-    assert found["tolerations"] == [pod.gpu_toleration()]
+    assert [each.pop("operator") for each in found["tolerations"]] == ["Equal"] * len(TAINTS)
+    assert [tuple(each.values()) for each in found["tolerations"]] == TAINTS
     assert terms == [[{"key": key, "operator": "In", "values": [value]}] for key, value in SPOT]
     assert len(affinity) == 1, "spot is preferred, never required"
 

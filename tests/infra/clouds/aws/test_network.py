@@ -6,6 +6,7 @@ import pytest
 from infra.clouds.aws.network import Network, NetworkArgs, zones
 from infra.preview import Plan, run
 from infra.settings.aws import NetworkSettings
+from tests.infra.samples import children
 
 SUBNET = "aws:ec2/subnet:Subnet"
 
@@ -64,7 +65,7 @@ def test_private_subnets_leave_through_the_gateway_of_their_zone_where_there_is_
 
     assert len(plan.of_type("aws:ec2/natGateway:NatGateway")) == gateways
     for zone, via in zip(["1a", "1b", "1c"], used, strict=True):
-        assert routes[f"aws-private-eu-west-{zone}"]["natGatewayId"] == f"${{eks-nat-eu-west-{via}.id: string}}"
+        assert routes[f"aws-private-eu-west-{zone}"]["natGatewayId"] == f"${{aws-nat-eu-west-{via}.id: string}}"
     assert routes["aws-public"]["gatewayId"] == "${aws-internet.id: string}"
 
 
@@ -74,9 +75,10 @@ def test_every_subnet_follows_the_routes_of_its_kind() -> None:
         for item in preview().of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
     }
 
-    assert pairs["${aws-public-eu-west-1b.id: string}"] == "${aws-public.id: string}"
-    assert pairs["${aws-private-eu-west-1b.id: string}"] == "${aws-private-eu-west-1b.id: string}"
     assert len(pairs) == 6
+    for zone in ("eu-west-1a", "eu-west-1b", "eu-west-1c"):
+        assert pairs[f"${{aws-public-{zone}.id: string}}"] == "${aws-public.id: string}"
+        assert pairs[f"${{aws-private-{zone}.id: string}}"] == f"${{aws-private-{zone}.id: string}}"
 
 
 def test_gateways_stand_in_public_subnets() -> None:
@@ -89,3 +91,12 @@ def test_the_default_security_group_lets_nothing_through() -> None:
     group = preview().one("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup").inputs
 
     assert (group["ingress"], group["egress"]) == ([], [])
+
+
+def test_the_network_is_the_parent_of_its_parts() -> None:
+    owned = children(preview(), "inference:aws:Network", "aws")
+
+    assert sorted(type_.rpartition(":")[2] for type_ in owned.elements()) == sorted(
+        ["Vpc", "DefaultSecurityGroup", "InternetGateway", "Eip", "NatGateway", *["Subnet"] * 6, *["RouteTable"] * 4,
+         *["Route"] * 4, *["RouteTableAssociation"] * 6]
+    )  # fmt: skip

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pulumi
 import pytest
 
-from infra.clusters.eks import EksCluster, EksClusterArgs, aws_provider
+from infra.clouds.aws.network import Network, NetworkArgs
+from infra.clouds.aws.provider import aws_providers
+from infra.clusters.eks import EksCluster, EksClusterArgs
 from infra.preview import Plan, run
 from tests.infra.samples import settings
 
@@ -17,9 +19,19 @@ def preview_eks(changes: dict[str, object] | None = None, *, preview: bool = Fal
 
     def program() -> None:
         assert stack.aws
+        assert stack.aws.network
         assert stack.eks
-        args = EksClusterArgs(aws=stack.aws, eks=stack.eks, name="platform-test", tags=TAGS)
-        EksCluster("eks", args, pulumi.ResourceOptions(providers=[aws_provider(stack.aws, TAGS)]))
+        opts = pulumi.ResourceOptions(providers=aws_providers(stack.aws, TAGS))
+        network = Network("aws", NetworkArgs(settings=stack.aws.network, name="platform-test"), opts)
+        args = EksClusterArgs(
+            aws=stack.aws,
+            eks=stack.eks,
+            network=network,
+            name="platform-test",
+            tags=TAGS,
+            office_hours=stack.office_hours,
+        )
+        EksCluster("eks", args, opts)
 
     return run(program, {}, preview=preview)
 
@@ -29,6 +41,6 @@ def eks() -> Plan:
     return preview_eks()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def eks_with() -> Callable[..., Plan]:
     return preview_eks

@@ -8,32 +8,32 @@ from infra.preview.checks import check_plan
 from tests.infra.samples import children, waits_for
 
 PROVIDER = "pulumi:providers:kubernetes"
+STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 SYSTEM = ("aws:eks/nodeGroup:NodeGroup", "eks-system")
 
 
 @pytest.mark.parametrize(
     ("component", "name", "owned"),
     [
-        ("EksCluster", "eks", ["ControlPlane", "Network", "Addons", "Addons", "Role", "Role", "NodeGroup", "NodeGroup",
-                               "NodeGroup", "Karpenter", "LoadBalancerController", "kubernetes", "StorageClass"]),
-        ("ControlPlane", "eks", ["Role", "Key", "LogGroup", "Cluster", "AccessEntry", "AccessPolicyAssociation"]),
-        ("Network", "eks", ["Vpc", "DefaultSecurityGroup", "InternetGateway", "Eip", "NatGateway", *["Subnet"] * 6,
-                            *["RouteTable"] * 4, *["Route"] * 4, *["RouteTableAssociation"] * 6]),
-        ("NodeGroup", "eks-spot", ["LaunchTemplate", "NodeGroup"]),
-        ("Addons", "eks-node", ["Addon", "Addon", "Addon", "PodRole"]),
-        ("Addons", "eks-cluster", ["Addon", "Addon", "Addon", "PodRole"]),
-        ("Karpenter", "eks-karpenter", ["InterruptionQueue", "PodRole", "AccessEntry", "Release", "Release",
-                                        "EC2NodeClass", "NodePool"]),
-        ("InterruptionQueue", "eks-karpenter-interruptions", ["Queue", "QueuePolicy", *["EventRule"] * 5,
-                                                              *["EventTarget"] * 5]),
-        ("LoadBalancerController", "eks-load-balancer-controller", ["PodRole", "Release"]),
-        ("PodRole", "eks-karpenter", ["Role", "PodIdentityAssociation"]),
-        ("Role", "eks-nodes", ["Role", "RolePolicyAttachment", "RolePolicyAttachment"]),
-        ("Role", "eks-karpenter", ["Role", "RolePolicy"]),
+        ("clusters:EksCluster", "eks", ["ControlPlane", "Addons", "Addons", "Role", "Role", *["NodeGroup"] * 3,
+                                        "Karpenter", "LoadBalancerController", "kubernetes", "StorageClass"]),
+        ("clusters:ControlPlane", "eks", ["Role", "Key", "LogGroup", "Cluster", "AccessEntry",
+                                          "AccessPolicyAssociation"]),
+        ("clusters:NodeGroup", "eks-spot", ["LaunchTemplate", "NodeGroup"]),
+        ("clusters:Addons", "eks-node", ["Addon", "Addon", "Addon", "PodRole"]),
+        ("clusters:Addons", "eks-cluster", ["Addon", "Addon", "Addon", "PodRole"]),
+        ("clusters:Karpenter", "eks-karpenter", ["InterruptionQueue", "PodRole", "AccessEntry", "Release", "Release",
+                                                 "EC2NodeClass", "NodePool"]),
+        ("clusters:InterruptionQueue", "eks-karpenter-interruptions", ["Queue", "QueuePolicy", *["EventRule"] * 5,
+                                                                       *["EventTarget"] * 5]),
+        ("clusters:LoadBalancerController", "eks-load-balancer-controller", ["PodRole", "Release"]),
+        ("clusters:PodRole", "eks-karpenter", ["Role", "PodIdentityAssociation"]),
+        ("aws:Role", "eks-nodes", ["Role", "RolePolicyAttachment", "RolePolicyAttachment"]),
+        ("aws:Role", "eks-karpenter", ["Role", "RolePolicy"]),
     ],
 )  # fmt: skip
 def test_each_component_is_the_parent_of_its_parts(eks: Plan, component: str, name: str, owned: list[str]) -> None:
-    found = children(eks, f"inference:clusters:{component}", name)
+    found = children(eks, f"inference:{component}", name)
 
     assert sorted(type_.rpartition(":")[2] for type_ in found.elements()) == sorted(owned)
 
@@ -91,7 +91,7 @@ def test_nodes_wait_for_their_network_their_addons_and_their_rights(eks: Plan) -
     pulls = "eks-nodes-AmazonEC2ContainerRegistryPullOnly"
     needed = [
         eks.one("aws:eks/addon:Addon", "eks-node-vpc-cni"),
-        eks.one("aws:ec2/route:Route", "eks-private-eu-west-1a"),
+        eks.one("aws:ec2/route:Route", "aws-private-eu-west-1a"),
         eks.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", pulls),
     ]
 
@@ -120,7 +120,7 @@ def test_network_policies_are_enforced(eks: Plan) -> None:
 
 
 def test_volumes_are_encrypted_and_made_where_their_pod_runs(eks: Plan) -> None:
-    storage = eks.one("kubernetes:storage.k8s.io/v1:StorageClass").inputs
+    storage = eks.one(STORAGE_CLASS).inputs
 
     assert storage["metadata"]["name"] == "gp3-encrypted"
     assert storage["parameters"] == {"type": "gp3", "encrypted": "true"}
@@ -133,3 +133,19 @@ def test_a_first_preview_knows_nothing_of_aws_and_still_sees_every_resource(
     unknown = eks_with(preview=True)
 
     assert {item.urn for item in unknown.resources} == {item.urn for item in eks.resources}
+
+
+def test_what_keeps_data_is_encrypted(eks_with: Callable[..., Plan]) -> None:
+    plan = eks_with({"eks.sharedStorage": {}})
+    templates = plan.of_type("aws:ec2/launchTemplate:LaunchTemplate")
+    classes = {each.inputs["provisioner"]: each.inputs["parameters"] for each in plan.of_type(STORAGE_CLASS)}
+    node_class = plan.one("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass").inputs["spec"]
+    disks = [disk["ebs"]["encrypted"] for each in templates for disk in each.inputs["blockDeviceMappings"]]
+
+    assert disks == ["true"] * 3
+    assert [disk["ebs"]["encrypted"] for disk in node_class["blockDeviceMappings"]] == [True]
+    assert classes["ebs.csi.aws.com"]["encrypted"] == "true"
+    assert plan.one("aws:efs/fileSystem:FileSystem").inputs["encrypted"] is True
+    assert plan.one("aws:sqs/queue:Queue").inputs["sqsManagedSseEnabled"] is True
+    assert plan.one("aws:eks/cluster:Cluster").inputs["encryptionConfig"]["resources"] == ["secrets"]
+    assert {each.inputs["enableKeyRotation"] for each in plan.of_type("aws:kms/key:Key")} == {True}

@@ -27,7 +27,7 @@ def test_the_cluster_stands_in_private_subnets_and_waits_for_its_role(eks: Plan)
     cluster = eks.one(CLUSTER)
     zones = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 
-    assert cluster.inputs["vpcConfig"]["subnetIds"] == [f"${{eks-private-{zone}.id: string}}" for zone in zones]
+    assert cluster.inputs["vpcConfig"]["subnetIds"] == [f"${{aws-private-{zone}.id: string}}" for zone in zones]
     assert cluster.inputs["roleArn"] == "${eks-control-plane.arn: string}"
     attachment = eks.one(
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment", "eks-control-plane-AmazonEKSClusterPolicy"
@@ -73,7 +73,7 @@ def test_deployers_of_one_name_below_different_paths_both_get_in(eks_with: Any) 
 
 def test_other_partitions_have_arns_of_their_own(eks_with: Any) -> None:
     zones = ["cn-north-1a", "cn-north-1b"]
-    plan = eks_with({"aws.region": "cn-north-1", "eks.network.zones": zones})
+    plan = eks_with({"aws.region": "cn-north-1", "aws.network.zones": zones})
 
     arns = [each.inputs["policyArn"] for each in plan.resources if each.custom and "policyArn" in each.inputs]
     assert len(arns) > 5

@@ -1,13 +1,17 @@
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from infra.clusters.eks.iam import policy_file, trust
+from infra.clouds.aws.iam import trust
+from infra.clusters.eks.pod_role import policy_file
 from infra.preview import Plan
 from infra.preview.wire import Plain
 
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+READS = re.compile(r":(Describe|Get|List)")
 INLINE_LIMIT = 10_240
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
@@ -67,6 +71,30 @@ def test_no_role_of_ours_may_do_everything(eks: Plan) -> None:
         for statement in document["Statement"]:
             wild = [action for action in actions(statement) if action.endswith("*")]
             assert statement["Effect"] == "Deny" or wild == [], name
+
+
+def test_what_is_allowed_on_every_resource_reads_or_is_listed_here(eks_with: Callable[..., Plan]) -> None:
+    pool = {"instanceTypes": ["g5.xlarge"], "min": 1, "max": 4, "minOutsideOfficeHours": 0}
+    plan = eks_with(
+        {"eks.sharedStorage": {}, "officeHours": {"timeZone": "Europe/Berlin"}, "eks.gpuPools": {"spot": pool}}
+    )
+    found = documents(plan)
+    wide = {
+        (name.rpartition(" ")[2], statement.get("Sid"))
+        for name, document in found.items()
+        for statement in document["Statement"]
+        if statement.get("Resource") == "*" and not all(READS.search(action) for action in actions(statement))
+    }
+
+    assert {"aws:efs/fileSystemPolicy:FileSystemPolicy eks-shared-storage", ROLE_POLICY + " eks-spot-hours"} <= set(
+        found
+    )
+    # The controller's own documentation asks for these; load balancers have no ARN before they exist, and their tag
+    # bounds the rest.
+    assert wide == {
+        ("eks-load-balancer-controller", sid)
+        for sid in ("ChangeOwn", "CreateTagged", "Listeners", "SecurityGroups", "ServiceLinkedRole")
+    }
 
 
 def test_karpenter_may_end_and_change_only_what_carries_the_clusters_tag(eks: Plan) -> None:

@@ -6,7 +6,7 @@ import pytest
 from infra.clusters.eks.interruptions import EVENTS
 from infra.clusters.eks.karpenter import node_pool_spec
 from infra.preview import Plan
-from infra.settings.aws import GpuPoolSettings
+from infra.settings.eks import GpuPoolSettings
 from tests.infra.samples import waits_for
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -60,7 +60,7 @@ def test_a_pool_refers_to_its_class_and_comes_after_it(eks: Plan) -> None:
 def test_a_node_stands_in_the_clusters_subnets_under_its_own_role_with_the_stacks_tags(eks: Plan) -> None:
     spec = eks.one(CLASS).inputs["spec"]
     (subnets,) = spec["subnetSelectorTerms"]
-    private = eks.one("aws:ec2/subnet:Subnet", "eks-private-eu-west-1a").inputs["tags"]
+    private = eks.one("aws:ec2/subnet:Subnet", "aws-private-eu-west-1a").inputs["tags"]
     entry = eks.one("aws:eks/accessEntry:AccessEntry", "eks-karpenter-nodes").inputs
 
     assert subnets["tags"].items() <= private.items()
@@ -74,7 +74,7 @@ def test_a_node_stands_in_the_clusters_subnets_under_its_own_role_with_the_stack
 
 
 def test_the_release_of_the_nodes_image_can_be_pinned(eks: Plan, eks_with: Any) -> None:
-    pinned = eks_with({"eks.amiRelease": "v20260801"})
+    pinned = eks_with({"eks.amiRelease": "1.36.3-20260801"})
 
     assert eks.one(CLASS).inputs["spec"]["amiSelectorTerms"] == [{"alias": "al2023@latest"}]
     assert pinned.one(CLASS).inputs["spec"]["amiSelectorTerms"] == [{"alias": "al2023@v20260801"}]

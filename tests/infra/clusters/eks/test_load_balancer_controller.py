@@ -9,7 +9,7 @@ def test_the_controller_knows_its_cluster_and_takes_its_role(eks: Plan) -> None:
     association = eks.one("aws:eks/podIdentityAssociation:PodIdentityAssociation", NAME).inputs
 
     assert release["values"]["clusterName"] == "platform-test"
-    assert release["values"]["vpcId"] == "${eks-vpc.id: string}"
+    assert release["values"]["vpcId"] == "${aws-vpc.id: string}"
     assert release["values"]["region"] == "eu-west-1"
     assert association["serviceAccount"] == release["values"]["serviceAccount"]["name"]
     assert association["namespace"] == release["namespace"]

@@ -5,7 +5,7 @@ import pytest
 from infra.clusters.eks.node_groups import EKS_EFFECTS
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
 from infra.preview import Plan
-from infra.serving.pod import gpu_toleration
+from infra.serving.pod import toleration
 
 GROUP, TEMPLATE = "aws:eks/nodeGroup:NodeGroup", "aws:ec2/launchTemplate:LaunchTemplate"
 NAMES = ["eks-system", "eks-spot", "eks-fixed"]
@@ -84,6 +84,59 @@ def test_no_autoscaler_owns_a_group_so_a_raised_floor_raises_all_three_sizes(eks
     assert group(raised, "eks-spot")["scalingConfig"] == {"minSize": 3, "desiredSize": 3, "maxSize": 3}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_new_group_can_stand_beside_the_old_one_until_that_is_drained(eks: Plan, name: str) -> None:
+    for resource in (eks.one(GROUP, name), eks.one(TEMPLATE, name)):
+        named = {"nodeGroupName", "nodeGroupNamePrefix", "name", "namePrefix"} & resource.inputs.keys()
+        assert named == set()
+        assert not resource.options.get("deleteBeforeReplace")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_changed_group_is_rolled_node_by_node_within_disruption_budgets(eks: Plan, name: str) -> None:
+    found = group(eks, name)
+
+    assert found["updateConfig"] == {"maxUnavailable": 1}
+    # Forced, an update would evict pods that a PodDisruptionBudget protects.
+    assert not found.get("forceUpdateVersion")
+
+
+def test_a_new_disk_size_is_a_new_version_of_the_same_template(eks: Plan, eks_with: Any) -> None:
+    larger = eks_with({"eks.systemPool": {"diskGib": 80}})
+    changed = ("amiType", "capacityType", "instanceTypes", "subnetIds", "nodeRoleArn", "launchTemplate")
+
+    assert larger.one(TEMPLATE, "eks-system").inputs["blockDeviceMappings"][0]["ebs"]["volumeSize"] == 80
+    assert group(larger, "eks-system").get("diskSize") is None
+    # What replaces a group is what it was.
+    assert {key: group(larger, "eks-system")[key] for key in changed} == {
+        key: group(eks, "eks-system")[key] for key in changed
+    }
+
+
+def test_one_setting_pins_the_image_of_all_nodes(eks: Plan, eks_with: Any) -> None:
+    pinned = eks_with({"eks.amiRelease": "1.36.3-20260801"})
+
+    assert {group(eks, name).get("releaseVersion") for name in NAMES} == {None}
+    assert {group(pinned, name)["releaseVersion"] for name in NAMES} == {"1.36.3-20260801"}
+    # EKS would refuse the release beside an image named in the template.
+    assert not any("imageId" in pinned.one(TEMPLATE, name).inputs for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("release", "rule"),
+    [
+        (
+            "1.35.9-20260801",
+            "amiRelease must be a release for Kubernetes 1.36, got 1.35.9-20260801; change both at once",
+        ),
+        ("v20260801", "String should match pattern"),
+    ],
+)
+def test_an_image_for_another_kubernetes_is_refused(eks_with: Any, release: str, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        eks_with({"eks.amiRelease": release})
+
+
 def test_gpu_nodes_carry_our_label_and_taint_and_system_nodes_do_not(eks: Plan) -> None:
     key, value, effect = NODE_TAINT
 
@@ -101,12 +154,12 @@ def test_gpu_nodes_carry_our_label_and_taint_and_system_nodes_do_not(eks: Plan) 
 def test_karpenters_nodes_carry_the_same_label_and_taint_and_the_server_tolerates_it(eks: Plan) -> None:
     template = eks.one("kubernetes:karpenter.sh/v1:NodePool").inputs["spec"]["template"]
     (taint,) = template["spec"]["taints"]
-    toleration = gpu_toleration()
+    tolerated = toleration(*NODE_TAINT)
 
     assert template["metadata"]["labels"] == group(eks, "eks-spot")["labels"]
     assert group(eks, "eks-spot")["taints"] == [{**taint, "effect": EKS_EFFECTS[taint["effect"]]}]
-    assert {key: toleration.get(key) for key in taint} == taint
-    assert toleration.get("operator") == "Equal"
+    assert {key: tolerated.get(key) for key in taint} == taint
+    assert tolerated.get("operator") == "Equal"
 
 
 def test_groups_share_a_role_that_may_join_and_pull_and_nothing_else(eks: Plan) -> None:

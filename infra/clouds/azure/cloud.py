@@ -1,0 +1,121 @@
+"""What a stack has in Azure."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_azure_native as azure_native
+
+from infra.clouds.azure.network import AzureNetwork, AzureNetworkArgs
+from infra.clouds.azure.provider import azure_options
+from infra.clouds.cloud import Stack
+from infra.clusters.aks import AksCluster, AksClusterArgs
+from infra.clusters.cluster import Cluster
+from infra.endpoint import Endpoint
+from infra.images.acr import AcrRepository, AcrRepositoryArgs
+from infra.managed.azure_ml import AzureMl, AzureMlArgs
+from infra.managed.azure_monitor import AlarmGroup, AlarmGroupArgs
+from infra.managed.container_instances import ContainerInstances, ContainerInstancesArgs
+from infra.settings.azure import AzureSettings
+from infra.settings.azure_ml import AzureMlSettings
+from infra.settings.container_instances import ContainerInstancesSettings
+from infra.settings.served import ModelSettings
+
+
+class Azure:
+    """One resource group in one subscription; satisfies `infra.clouds.cloud.Cloud`."""
+
+    name = "azure"
+    registry: AcrRepository | None = None
+
+    def __init__(self, stack: Stack, azure: AzureSettings) -> None:
+        self._stack, self._settings, self._azure = stack, stack.settings, azure
+        self._opts = azure_options(azure, stack.tags)
+        self._group = azure_native.resources.ResourceGroup("azure", resource_group_name=stack.name, opts=self._opts)
+        self._network: AzureNetwork | None = None
+        if azure.network:
+            network_args = AzureNetworkArgs(settings=azure.network, resource_group_name=self._group.name)
+            self._network = AzureNetwork("azure", network_args, self._opts)
+        if stack.settings.image:
+            registry_args = AcrRepositoryArgs(
+                name="model-server", resource_group_name=self._group.name, settings=stack.settings.image
+            )
+            self.registry = AcrRepository("acr", registry_args, self._opts)
+
+    def clusters(self) -> Sequence[Cluster]:
+        """AKS."""
+        if not (self._settings.aks and self._network):
+            return []
+        args = AksClusterArgs(
+            azure=self._azure,
+            aks=self._settings.aks,
+            network=self._network,
+            resource_group_name=self._group.name,
+            name=self._stack.name,
+            registry_id=self.registry.registry_id if self.registry else None,
+        )
+        return [AksCluster("aks", args, self._opts)]
+
+    def endpoints(self, image: pulumi.Input[str]) -> Mapping[str, Endpoint]:
+        """Azure ML and Container Instances."""
+        settings, registry = self._settings, self.registry
+        if not (settings.model and registry and (settings.azure_ml or settings.container_instances)):
+            return {}
+        alarms, found = self._alarm_group(), dict[str, Endpoint]()
+        if settings.azure_ml:
+            found.update(self._azure_ml(settings.azure_ml, settings.model, image, registry, alarms))
+        if settings.container_instances and self._network:
+            subnet = self._network.container_subnet_id
+            block = settings.container_instances
+            found.update(self._container_instances(block, settings.model, image, registry, subnet, alarms))
+        return found
+
+    def _alarm_group(self) -> pulumi.Input[str] | None:
+        emails = self._settings.monitoring.alarm_emails if self._settings.monitoring else ()
+        if not emails:
+            return None
+        args = AlarmGroupArgs(resource_group_name=self._group.name, short_name="inference", emails=emails)
+        return AlarmGroup("azure-alarms", args, self._opts).id
+
+    def _azure_ml(
+        self,
+        settings: AzureMlSettings,
+        model: ModelSettings,
+        image: pulumi.Input[str],
+        registry: AcrRepository,
+        alarms: pulumi.Input[str] | None,
+    ) -> Mapping[str, Endpoint]:
+        args = AzureMlArgs(
+            settings=settings,
+            model=model,
+            image=image,
+            resource_group_name=self._group.name,
+            subscription_id=self._azure.subscription_id,
+            tenant_id=self._azure.tenant_id,
+            registry_id=registry.registry_id,
+            tags=self._stack.tags,
+            objectives=self._settings.objectives,
+            alarm_group_id=alarms,
+        )
+        return AzureMl("azure-ml", args, self._opts).endpoints
+
+    def _container_instances(
+        self,
+        settings: ContainerInstancesSettings,
+        model: ModelSettings,
+        image: pulumi.Input[str],
+        registry: AcrRepository,
+        subnet_id: pulumi.Input[str],
+        alarms: pulumi.Input[str] | None,
+    ) -> Mapping[str, Endpoint]:
+        args = ContainerInstancesArgs(
+            settings=settings,
+            model=model,
+            image=image,
+            resource_group_name=self._group.name,
+            subscription_id=self._azure.subscription_id,
+            registry_id=registry.registry_id,
+            subnet_id=subnet_id,
+            alarms=self._settings.monitoring is not None,
+            alarm_group_id=alarms,
+        )
+        return ContainerInstances("container-instances", args, self._opts).endpoints

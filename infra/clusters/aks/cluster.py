@@ -1,0 +1,146 @@
+"""An AKS cluster whose GPU nodes follow pending pods, spot first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_azure_native import containerservice
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+from infra.clouds.azure.network import AzureNetwork
+from infra.clusters.aks.agent_pools import (
+    SPOT_LABEL,
+    SPOT_TAINT,
+    Placement,
+    agent_pool,
+    gpu_pool,
+    priorities,
+    system_pool,
+)
+from infra.clusters.aks.context import AksContext
+from infra.clusters.aks.control_plane import ControlPlane
+from infra.clusters.aks.identities import Identities
+from infra.clusters.aks.kubeconfig import certificate_authority, kubeconfig
+from infra.clusters.cluster import InternalLoadBalancer
+from infra.clusters.gpu import NODE_TAINT
+from infra.settings.aks import SYSTEM_POOL, AksSettings
+from infra.settings.azure import AzureSettings
+
+# The names that the cluster autoscaler looks for
+# (https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/expander/priority/readme.md).
+PRIORITIES: ObjectMetaArgsDict = {"name": "cluster-autoscaler-priority-expander", "namespace": "kube-system"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AksClusterArgs:
+    """`name` is the cluster's in kubeconfigs; nodes may pull from the registry with `registry_id`."""
+
+    azure: AzureSettings
+    aks: AksSettings
+    network: AzureNetwork
+    resource_group_name: pulumi.Input[str]
+    name: str
+    registry_id: pulumi.Input[str] | None = None
+
+
+class AksCluster(pulumi.ComponentResource):
+    """Control plane, node pools and storage classes; satisfies `infra.clusters.cluster.Cluster`."""
+
+    name: str
+    provider: kubernetes.Provider
+    ready: Sequence[pulumi.Resource]
+    network_cidr: str
+    gpu_time_slices: int
+    kubeconfig: pulumi.Output[str]
+    issuer: pulumi.Output[str]
+
+    spot_labels = (SPOT_LABEL,)
+    gpu_taints = (NODE_TAINT, SPOT_TAINT)
+    # https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/microsoft-aks.html
+    gpu_runtime_class = "nvidia-container-runtime"
+    has_gpu_operator = False
+    # AKS's own: encrypted, and on every zone's disks where the nodes are in several
+    # (https://learn.microsoft.com/azure/aks/concepts-storage#storage-classes).
+    storage_class = "managed-csi"
+    shared_storage_class = "azurefile-nfs-encrypted"
+    internal_load_balancer = InternalLoadBalancer(
+        # https://learn.microsoft.com/azure/aks/internal-lb
+        annotations={"service.beta.kubernetes.io/azure-load-balancer-internal": "true"},
+        # A second node would put its own address on a client's, and Cilium matches no `ipBlock` with a node
+        # (https://learn.microsoft.com/azure/aks/azure-cni-powered-by-cilium#limitations).
+        external_traffic_policy="Local",
+    )
+
+    def __init__(self, name: str, args: AksClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:clusters:AksCluster", name, None, opts)
+        self.name, self.network_cidr = name, args.network.cidr
+        self.gpu_time_slices = args.aks.gpu_time_slices
+        child = pulumi.ResourceOptions(parent=self)
+        context = AksContext(
+            azure=args.azure,
+            aks=args.aks,
+            network=args.network,
+            resource_group_name=args.resource_group_name,
+            name=args.name,
+        )
+        identities = Identities(name, context, args.registry_id, child)
+        cluster = ControlPlane(name, context, identities, child).cluster
+        self.issuer = cluster.oidc_issuer_profile.apply(lambda profile: profile.issuer_url if profile else "")
+        placement = Placement(context=context, cluster_name=cluster.name)
+        system = agent_pool(f"{name}-{SYSTEM_POOL}", placement, system_pool(context), parent=self)
+        self.kubeconfig = self._kubeconfig(context, cluster)
+        self.provider = kubernetes.Provider(
+            name,
+            kubeconfig=self.kubeconfig,
+            # A kubeconfig that is not known yet would otherwise mean a new cluster, and every object on it replaced.
+            cluster_identifier=cluster.id,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[system]),
+        )
+        self.ready = [*self._gpu_pools(placement), self._priorities(context), self._shared_storage()]
+        self.register_outputs({"kubeconfig": self.kubeconfig})
+
+    def _kubeconfig(self, context: AksContext, cluster: containerservice.ManagedCluster) -> pulumi.Output[str]:
+        credentials = containerservice.list_managed_cluster_user_credentials_output(
+            resource_group_name=context.resource_group_name,
+            resource_name=cluster.name,
+            format="exec",
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        )
+        host = cluster.fqdn if context.aks.public_access_cidrs else cluster.private_fqdn
+        return kubeconfig(
+            context.name,
+            context.azure.tenant_id,
+            pulumi.Output.concat("https://", host, ":443"),
+            credentials.kubeconfigs.apply(lambda found: certificate_authority(found[0].value)),
+        )
+
+    def _gpu_pools(self, placement: Placement) -> list[pulumi.Resource]:
+        return [
+            agent_pool(f"{self.name}-{name}", placement, gpu_pool(name, pool), parent=self)
+            for name, pool in placement.context.aks.gpu_pools.items()
+        ]
+
+    def _priorities(self, context: AksContext) -> pulumi.Resource:
+        pools = [gpu_pool(name, pool) for name, pool in context.aks.gpu_pools.items()]
+        return kubernetes.core.v1.ConfigMap(
+            f"{self.name}-autoscaler-priorities",
+            metadata=PRIORITIES,
+            data={"priorities": priorities(pools, context.aks.zones)},
+            opts=pulumi.ResourceOptions(parent=self, providers=[self.provider]),
+        )
+
+    def _shared_storage(self) -> pulumi.Resource:
+        """Azure Files over NFS and TLS, reached through the subnet's service endpoint, never with an account's key.
+
+        https://github.com/kubernetes-sigs/azurefile-csi-driver/blob/master/docs/driver-parameters.md
+        """
+        return kubernetes.storage.v1.StorageClass(
+            f"{self.name}-{self.shared_storage_class}",
+            metadata={"name": self.shared_storage_class},
+            provisioner="file.csi.azure.com",
+            parameters={"protocol": "nfs", "skuName": "Premium_LRS", "encryptInTransit": "true"},
+            volume_binding_mode="Immediate",
+            allow_volume_expansion=True,
+            opts=pulumi.ResourceOptions(parent=self, providers=[self.provider]),
+        )

@@ -1,0 +1,114 @@
+"""The `azureMl` block."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from infra.settings.model import Bounds, Settings, unit
+
+WHOLE = 100
+"""Percent that the traffic of all deployments adds up to."""
+
+# https://learn.microsoft.com/azure/machine-learning/reference-managed-online-endpoints-vm-sku-list; NC*s_v3 and
+# ND40rs_v2 are left out: CUDA 13 no longer supports Volta.
+GPU_INSTANCE_TYPES = (
+    "Standard_NC4as_T4_v3",
+    "Standard_NC8as_T4_v3",
+    "Standard_NC16as_T4_v3",
+    "Standard_NC64as_T4_v3",
+    "Standard_NC24ads_A100_v4",
+    "Standard_NC48ads_A100_v4",
+    "Standard_NC96ads_A100_v4",
+    "Standard_NC40ads_H100_v5",
+    "Standard_NC80adis_H100_v5",
+    "Standard_ND96asr_v4",
+    "Standard_ND96amsr_A100_v4",
+    "Standard_ND96isr_H100_v5",
+)
+
+_GPU_FAMILIES = ("Standard_NC", "Standard_ND", "Standard_NV")
+
+
+def _gpu_that_runs_the_image(name: str) -> str:
+    if name.startswith(_GPU_FAMILIES) and name not in GPU_INSTANCE_TYPES:
+        raise ValueError(f"must be a CPU type or one of {', '.join(GPU_INSTANCE_TYPES)}")
+    return name
+
+
+class InstanceSettings(Bounds):
+    """How many virtual machines a deployment runs on; the autoscaler moves between the bounds."""
+
+    min: Annotated[int, Field(ge=1), unit("instances")] = 2
+    """Fewest instances; Azure's service-level agreement wants two."""
+    max: Annotated[int, Field(ge=1), unit("instances")] = 10
+    """Most instances. The subscription's quota must hold 20 percent more, which Azure keeps for its upgrades."""
+
+    @model_validator(mode="after")
+    def _the_same_around_the_clock(self) -> Self:
+        if self.min_outside_office_hours is not None:
+            raise ValueError(
+                "minOutsideOfficeHours must be absent here: Azure Monitor's schedules know no IANA time zones, "
+                f"got {self.min_outside_office_hours}; remove it"
+            )
+        return self
+
+
+# https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas#azure-machine-learning-online-endpoints-and-batch-endpoints
+DeploymentName = Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]$")]
+
+
+class DeploymentSettings(Settings):
+    """One version of what is served, on instances of its own.
+
+    To change what is served with care: name the `digest` that the first deployment runs, add a second one without it
+    at 10 percent, shift the percentages, remove the first.
+    """
+
+    percent: Annotated[int, Field(ge=0, le=WHOLE), unit("percent")]
+    """Share of the endpoint's requests, percent; all deployments together have 100."""
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    """Digest of the image it runs, in the stack's registry; absent means the stack's image, which `up` rolls out."""
+    version: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
+    """Version of the model it serves, in quotes; absent means `model.version`."""
+
+
+def _one() -> dict[str, DeploymentSettings]:
+    return {"blue": DeploymentSettings(percent=WHOLE)}
+
+
+class AzureMlSettings(Settings):
+    """A managed online endpoint in an Azure Machine Learning workspace of its own."""
+
+    instance_type: Annotated[str, Field(pattern=r"^Standard_[A-Za-z0-9_]+$"), AfterValidator(_gpu_that_runs_the_image)]
+    """Virtual machine size of every deployment, `Standard_NC4as_T4_v3` for one; with a GPU the model runs on it."""
+    instances: InstanceSettings = InstanceSettings()
+    """Bounds of each deployment's instance count."""
+    target_utilisation: Annotated[int, Field(ge=20, le=90), unit("percent")] = 70
+    """Average use of GPU or CPU, percent, above which instances are added."""
+    deployments: Annotated[dict[DeploymentName, DeploymentSettings], Field(min_length=1, default_factory=_one)]
+    """What is served, by name; absent means one deployment, `blue`."""
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=1000), unit("requests")] = 64
+    """Requests that one instance takes at once; more get 429. Batches form among them."""
+    request_timeout_seconds: Annotated[int, Field(ge=1, le=180), unit("seconds")] = 30
+    """How long a request may take in all, 180 at most."""
+    usual_requests_per_minute: Annotated[int, Field(ge=1), unit("requests per minute")] = 600
+    """Traffic that the alarm on errors assumes, which counts and cannot divide; with more it fires sooner."""
+    public_access: bool = True
+    """Answer on the internet, to callers with a token of Microsoft Entra; false leaves the workspace's private link."""
+    private_egress: bool = False
+    """Keep the servers off the internet: the workspace's managed network reaches its own parts by private link only."""
+    log_retention_days: Annotated[int, Field(ge=30, le=730), unit("days")] = 30
+    """Days that the containers' logs are kept."""
+
+    @model_validator(mode="after")
+    def _traffic_adds_up(self) -> Self:
+        total = sum(deployment.percent for deployment in self.deployments.values())
+        if total != WHOLE:
+            shares = " + ".join(str(deployment.percent) for deployment in self.deployments.values())
+            raise ValueError(f"deployments.*.percent must add up to {WHOLE}, got {shares} = {total}")
+        return self
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether the instances carry GPUs."""
+        return self.instance_type in GPU_INSTANCE_TYPES

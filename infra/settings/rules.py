@@ -1,0 +1,159 @@
+"""The rules that span blocks of a stack file; each returns what is wrong and what to do, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from infra.settings.image import Variant
+from infra.settings.model import Bounds, Settings
+from infra.settings.sagemaker_types import GPU_TYPES
+from infra.settings.serving import ROLLOUT_SURGE, Exposure
+
+if TYPE_CHECKING:
+    from infra.settings.stack import StackSettings
+
+CLUSTERS = "eks|aks|existing"
+MANAGED = "sagemaker|lambda|azureMl|containerInstances"
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "image": ("aws|azure|image.repository|local",),
+    "eks": ("aws", "aws.network"),
+    "aks": ("azure", "azure.network"),
+    "serving": ("model", "image", CLUSTERS),
+    "sagemaker": ("aws", "model", "image"),
+    "lambda": ("aws", "model", "image"),
+    "azureMl": ("azure", "model", "image"),
+    "containerInstances": ("azure", "azure.network", "model", "image"),
+    "local": ("model",),
+    "monitoring": (f"{CLUSTERS}|{MANAGED}|local",),
+}
+"""What each block stands on; of several names joined by `|` one is enough."""
+
+
+def blocks_have_what_they_stand_on(stack: StackSettings) -> str | None:
+    """Whatever a block needs is there."""
+    for block, needed in NEEDS.items():
+        missing = [names for names in needed if not any(_has(stack, name) for name in names.split("|"))]
+        if _has(stack, block) and missing:
+            wanted = missing[0].replace("|", " or ")
+            return f"{block} needs the block {wanted}, which is absent; add it or remove {block}"
+    return None
+
+
+def _has(stack: StackSettings, name: str) -> bool:
+    """Whether the block, or a setting of it, is given; `name` is as in the file."""
+    found: object = stack
+    for part in name.split("."):
+        fields = type(found).model_fields if isinstance(found, Settings) else {}
+        by_alias = {field.alias: attribute for attribute, field in fields.items()}
+        found = getattr(found, by_alias[part]) if part in by_alias else None
+    return found is not None
+
+
+def existing_clusters_can_pull_and_hide(stack: StackSettings) -> str | None:
+    """A cluster that no cloud of the stack runs is told where to pull from, and what an internal load balancer is."""
+    if not (stack.existing and stack.serving):
+        return None
+    if stack.image and not stack.image.repository:
+        return (
+            "image.repository must be given where existing and serving are: its nodes pull from there; add it, as "
+            "registry.example.com/team/model-server"
+        )
+    if stack.serving.exposure is Exposure.NETWORK and not stack.existing.load_balancer:
+        return (
+            "existing.loadBalancer must be given where serving.exposure is network: a default load balancer may face "
+            "the internet; add its class or annotations"
+        )
+    return None
+
+
+def replicas_fit_the_pools(stack: StackSettings) -> str | None:
+    """A rollout on full pools never waits for a GPU that there cannot be."""
+    if not (stack.serving and stack.serving.gpus):
+        return None
+    replicas, gpus = stack.serving.replicas.max, stack.serving.gpus
+    for block, cluster in (("eks", stack.eks), ("aks", stack.aks)):
+        held = cluster.gpu_pods(gpus) if cluster else None
+        if held is not None and replicas + ROLLOUT_SURGE > held:
+            return (
+                f"serving.replicas.max must fit the GPU pools: a rollout has {ROLLOUT_SURGE} more than {replicas} "
+                f"replicas, and {block}.gpuPools hold {held} with {gpus} GPUs each; "
+                f"lower it, or raise a pool's max or {block}.gpuTimeSlices"
+            )
+    return None
+
+
+def gpu_targets_have_a_gpu_image(stack: StackSettings) -> str | None:
+    """ONNX Runtime for CPU finds no GPU."""
+    if not stack.image or stack.image.variant is Variant.CUDA:
+        return None
+    for reason in _gpu_targets(stack):
+        return f"image.variant must be cuda when {reason}, got {stack.image.variant}"
+    return None
+
+
+def _gpu_targets(stack: StackSettings) -> Iterator[str]:
+    if stack.serving and stack.serving.gpus:
+        yield "serving.gpus is above 0"
+    if stack.sagemaker and not stack.sagemaker.aws_image:
+        blocks = {"realTime": stack.sagemaker.real_time, "asynchronous": stack.sagemaker.asynchronous}
+        for key, block in blocks.items():
+            if block and block.instance_type in GPU_TYPES:
+                yield f"sagemaker.{key}.instanceType has a GPU ({block.instance_type})"
+    if stack.azure_ml and stack.azure_ml.has_gpu:
+        yield f"azureMl.instanceType has a GPU ({stack.azure_ml.instance_type})"
+
+
+def schedules_have_hours(stack: StackSettings) -> str | None:
+    """What falls outside office hours needs to know when they are."""
+    if stack.office_hours:
+        return None
+    for key, bounds in _bounds(stack):
+        if bounds.min_outside_office_hours is not None:
+            return (
+                f"{key}.minOutsideOfficeHours needs the block officeHours, which is absent; add it or remove "
+                f"{key}.minOutsideOfficeHours"
+            )
+    return None
+
+
+def _bounds(stack: StackSettings) -> Iterator[tuple[str, Bounds]]:
+    if stack.eks:
+        yield from ((f"eks.gpuPools.{name}", pool) for name, pool in stack.eks.gpu_pools.items())
+    if stack.serving:
+        yield "serving.replicas", stack.serving.replicas
+    if stack.sagemaker and stack.sagemaker.real_time:
+        yield "sagemaker.realTime.instances", stack.sagemaker.real_time.instances
+    if stack.sagemaker and stack.sagemaker.asynchronous:
+        yield "sagemaker.asynchronous.instances", stack.sagemaker.asynchronous.instances
+    if stack.sagemaker and stack.sagemaker.serverless and stack.sagemaker.serverless.provisioned_concurrency:
+        yield "sagemaker.serverless.provisionedConcurrency", stack.sagemaker.serverless.provisioned_concurrency
+
+
+def endpoints_find_their_network(stack: StackSettings) -> str | None:
+    """Endpoints that ask for the stack's network have one, and its private links the registry that they need."""
+    if stack.sagemaker and stack.sagemaker.in_network and stack.aws and not stack.aws.network:
+        return "sagemaker.*.inNetwork needs the block aws.network, which is absent; add it or set inNetwork to false"
+    return None
+
+
+def networks_do_not_overlap(stack: StackSettings) -> str | None:
+    """Pods and Services of AKS have addresses of their own."""
+    if not (stack.aks and stack.azure and stack.azure.network):
+        return None
+    for key, cidr in (("podCidr", stack.aks.pod_cidr), ("serviceCidr", stack.aks.service_cidr)):
+        if cidr.overlaps(stack.azure.network.cidr):
+            return f"aks.{key} must not overlap azure.network.cidr, {stack.azure.network.cidr}, got {cidr}"
+    return None
+
+
+RULES: tuple[Callable[[StackSettings], str | None], ...] = (
+    blocks_have_what_they_stand_on,
+    existing_clusters_can_pull_and_hide,
+    replicas_fit_the_pools,
+    gpu_targets_have_a_gpu_image,
+    schedules_have_hours,
+    endpoints_find_their_network,
+    networks_do_not_overlap,
+)
