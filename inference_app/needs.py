@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(measure_here(version, options.seconds).model_dump_json())
             return 0
         needs = measure(version, folder, options.seconds)
-        _say(f"{needs.model_dump_json(indent=2)}\nWritten: {write(version.directory, needs)}")
+        _say(f"{needs.model_dump_json(indent=2)}\nWritten: {repository.write(version.directory / FILE, needs)}")
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command
         return 2
@@ -164,18 +164,6 @@ def peak_mib(status: Path = Path("/proc/self/status")) -> int:
     """
     line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
     return math.ceil(int(line.split()[1]) * KIB / MIB)
-
-
-def write(directory: Path, needs: Needs) -> Path:
-    """Write a version's needs.json, the whole file or nothing; raises `OSError`."""
-    path = directory / FILE
-    draft = path.with_name(f".{FILE}.draft")
-    try:
-        draft.write_text(needs.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
 
 
 def _batch_size(version: ModelVersion) -> int:

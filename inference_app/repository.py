@@ -151,6 +151,17 @@ def read(directory: Path) -> ModelVersion:
     return found
 
 
+def write(path: Path, document: BaseModel) -> Path:
+    """Write a file of a version, the whole file or nothing; raises `OSError`."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
 def _check_companion(path: Path, field: str, *, declared: bool) -> None:
     if declared and not path.is_file():
         raise ConfigurationError(f"{path} is missing; metadata.json declares it as {field}")

@@ -17,7 +17,7 @@ from inference_app.settings import Settings
 from inference_app.tune import machine, report
 from inference_app.tune.bench import Bench
 from inference_app.tune.race import Race, Result, best
-from inference_app.tuning import TunedSettings, Tuning
+from inference_app.tuning import FILE, TunedSettings, Tuning
 
 INTERRUPTED = 130
 """What shells give for a command that Ctrl-C ended."""
@@ -76,7 +76,7 @@ def _keep(version: ModelVersion, tuning: Tuning, *, dry: bool) -> int:
         print(f"Nothing is written. As environment variables:\n{report.variables(tuning.settings)}")
         return 0
     try:
-        print(f"Written: {report.write(version.directory, tuning)}")
+        print(f"Written: {repository.write(version.directory / FILE, tuning)}")
     except OSError as error:
         reason = f"{version.directory} cannot be written to: {error.strerror}. Set these variables instead:"
         print(f"{reason}\n{report.variables(tuning.settings)}", file=sys.stderr)

@@ -1,11 +1,10 @@
 """What a race says to a person, and what it leaves for the server."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from inference_app.contract import Execution
 from inference_app.tune.race import Result, finalists, noise, words
-from inference_app.tuning import FILE, Trial, TunedSettings, Tuning
+from inference_app.tuning import Trial, TunedSettings
 
 HEADER = ("execution", "threads", "intra-op", "batch", "examples/s", "spread", "P50 ms", "P99 ms", "rounds")
 BUSY = 0.25
@@ -50,18 +49,6 @@ def trial(result: Result) -> Trial:
         p99_ms=round(result.p99_ms, 3),
         rounds=len(result.measurements),
     )
-
-
-def write(directory: Path, tuning: Tuning) -> Path:
-    """Write a version's tuning.json, the whole file or nothing; raises `OSError`."""
-    path = directory / FILE
-    draft = path.with_name(f".{FILE}.draft")
-    try:
-        draft.write_text(tuning.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
 
 
 def _gain(results: Sequence[Result], chosen: Result, untuned: TunedSettings | None) -> str:

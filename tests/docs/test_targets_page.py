@@ -1,12 +1,19 @@
 import re
+import runpy
 from pathlib import Path
 
+import pytest
+import yaml
 from pydantic import BaseModel
 
+from infra.preview import run
+from infra.preview.checks import check_plan
 from infra.settings.messages import model_in
 from infra.settings.stack import StackSettings
+from tests.docs.page import blocks
 
-PAGE = Path(__file__).parents[2] / "docs" / "targets.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "targets.md"
 
 
 def test_every_block_that_the_page_names_is_one() -> None:
@@ -23,3 +30,15 @@ def is_block(path: str) -> bool:
         fields = {field.alias: field for field in model.model_fields.values()} if model else {}
         model = model_in(fields[key].annotation) if key in fields else None
     return model is not None
+
+
+def test_the_readmes_stack_for_a_cluster_that_exists_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    (text,) = blocks(ROOT / "README.md", "yaml")
+    config = {key.rpartition(":")[2]: value for key, value in yaml.safe_load(text)["config"].items()}
+
+    plan = run(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None, config, "on-prem")
+
+    assert [str(failure) for failure in check_plan(plan).failures] == []
+    assert set(plan.exports["endpoints"]) == {"existing"}
+    assert {resource.package for resource in plan.resources} == {"docker-build", "inference", "kubernetes"}

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from inference_app import repository
 from inference_app.contract import Execution, ExecutionProvider
 from inference_app.tune import report
 from inference_app.tune.race import Measurement, Result
-from inference_app.tuning import Machine, TunedSettings, Tuning
+from inference_app.tuning import FILE, Machine, TunedSettings, Tuning
 
 INLINE = TunedSettings(max_batch_size=32, execution=Execution.INLINE, model_threads=0, intra_op_threads=1)
 TWO = TunedSettings(max_batch_size=1, execution=Execution.THREADS, model_threads=2, intra_op_threads=1)
@@ -66,14 +67,14 @@ def test_settings_become_the_variables_of_the_contract() -> None:
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:
-    path = report.write(tmp_path, tuning())
+    path = repository.write(tmp_path / FILE, tuning())
     assert path == tmp_path / "tuning.json"
     assert Tuning.model_validate_json(path.read_bytes()) == tuning()
     assert os.listdir(tmp_path) == ["tuning.json"]  # noqa: PTH208 - nothing else, hidden files included
 
 
 def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report.write(tmp_path, tuning())
+    repository.write(tmp_path / FILE, tuning())
 
     def full(self: Path, text: str, encoding: str) -> int:
         self.write_bytes(text.encode(encoding)[:10])
@@ -81,7 +82,7 @@ def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space left"):
-        report.write(tmp_path, tuning(ONE))
+        repository.write(tmp_path / FILE, tuning(ONE))
     monkeypatch.undo()
     assert Tuning.model_validate_json((tmp_path / "tuning.json").read_bytes()) == tuning()
     assert os.listdir(tmp_path) == ["tuning.json"]  # noqa: PTH208

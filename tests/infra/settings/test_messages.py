@@ -55,7 +55,7 @@ def void(_: object) -> None:
          "must match ^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$, got Spot"),
         ("eks.deployers", [f"{OWN_ACCOUNT}/a"] * 2, f'must name each once, got ["{OWN_ACCOUNT}/a", "{OWN_ACCOUNT}/a"]'),
         ("serving.namespace", "monitoring", "must be a namespace of its own, none of default, gpu-operator, "
-         "kube-node-lease, kube-public, kube-system, monitoring, got monitoring"),
+         "keda, kube-node-lease, kube-public, kube-system, monitoring, got monitoring"),
         ("model.batching.maxDelayMs", "fast", "must be a number, got fast"),
         ("model.batching.maxSize", 0, "must be at least 1, got 0"),
         ("model.batching.maxQueue", "many", "must be a whole number, got many"),
@@ -112,10 +112,15 @@ def test_a_wrong_name_or_shape_is_told_with_what_is_known(path: str, value: obje
         ({"serving.gpus": 0, "serving.gpuMemoryLimitMib": 4096},
          "serving.gpuMemoryLimitMib must be absent where gpus is 0, got 4096; remove it or raise gpus"),
         ({"serving.workers": 2}, "serving.workers must be 1 where gpus is above 0, got 2; add replicas instead"),
-        ({"aws": REMOVED}, "eks needs the block aws, which is absent; add it or remove eks"),
+        ({"aws": REMOVED, "image.repository": "registry.example.com/team/model-server"},
+         "eks needs the block aws, which is absent; add it or remove eks"),
+        ({"aws": REMOVED}, "image needs one of the blocks aws, azure, image.repository, local, which are all absent; "
+         "add one or remove image"),
+        ({"aws.network": REMOVED}, "eks needs the block aws.network, which is absent; add it or remove eks"),
         ({"image": REMOVED}, "serving needs the block image, which is absent; add it or remove serving"),
         ({"eks": REMOVED, "serving": REMOVED},
-         "monitoring needs the block eks, which is absent; add it or remove monitoring"),
+         "monitoring needs one of the blocks eks, aks, existing, sagemaker, lambda, azureMl, containerInstances, "
+         "local, which are all absent; add one or remove monitoring"),
     ],
 )  # fmt: skip
 def test_a_rule_over_several_keys_names_the_one_to_change(changes: dict[str, object], line: str) -> None:

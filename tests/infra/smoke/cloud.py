@@ -12,7 +12,7 @@ from urllib.request import Request as Call
 from urllib.request import urlopen
 
 from tests.inference_app.lambda_runtime import LambdaFunction
-from tests.infra.smoke.loopback import Request, Response
+from tests.loopback import Request, Response
 
 ACCESS_KEY, SECRET_KEY = "AKIAEXAMPLE", "not-a-secret"
 REGION = "eu-west-1"

@@ -13,7 +13,7 @@ import pytest
 
 from infra.smoke.deadline import Deadline
 from tests.infra.smoke.conftest import ROOT, Smoke
-from tests.infra.smoke.loopback import Loopback, Request, Response
+from tests.loopback import Loopback, Request, Response
 
 GOLDEN = json.loads((ROOT / "inference_app/model_repository/digits/1/golden.json").read_bytes())
 SCORES: list[float] = GOLDEN["outputs"]["probabilities"][0]

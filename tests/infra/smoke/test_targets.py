@@ -17,7 +17,7 @@ from infra.smoke.clients import CLIENTS
 from tests.inference_app.lambda_runtime import LambdaFunction
 from tests.infra.smoke.cloud import REGION, SageMaker, function_url, online_endpoint
 from tests.infra.smoke.conftest import Smoke
-from tests.infra.smoke.loopback import Loopback, Request, Response
+from tests.loopback import Loopback, Request, Response
 
 pytestmark = pytest.mark.slow
 

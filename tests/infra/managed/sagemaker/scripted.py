@@ -5,9 +5,9 @@ import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
+
+from tests.loopback import Loopback, Request, Response
 
 NOW = 1_790_000_000
 IMAGE = "registry/model@sha256:new"
@@ -52,27 +52,16 @@ class Script:
 def scripted(script: Script) -> Generator[Any]:
     """boto3's client of an endpoint that follows `script`."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps(script.answer(self.headers["X-Amz-Target"], request)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(request: Request) -> Response:
+        told = script.answer(request.headers["x-amz-target"], json.loads(request.body))
+        return Response(headers={"Content-Type": "application/x-amz-json-1.1"}, body=json.dumps(told).encode())
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-            del format, args
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with Loopback(answer) as server:
         boto3: Any = importlib.import_module("boto3")
         client = boto3.client(
             "sagemaker",
             region_name="eu-west-1",
-            endpoint_url=f"http://127.0.0.1:{server.server_port}",
+            endpoint_url=server.url,
             aws_access_key_id="none",
             aws_secret_access_key="none",
         )
@@ -80,5 +69,3 @@ def scripted(script: Script) -> Generator[Any]:
             yield client
         finally:
             client.close()
-            server.shutdown()
-            thread.join()
