@@ -19,10 +19,14 @@ def alert(name: str, expr: str, minutes: int, severity: str, summary: str) -> di
 
 
 def rule_groups(
-    objectives: ObjectiveSettings, selector: str, provider: contract.ExecutionProvider
+    objectives: ObjectiveSettings, selector: str, provider: contract.ExecutionProvider, wanted: str | None = None
 ) -> list[dict[str, Any]]:
-    """The PrometheusRule's groups for the servers that `selector` matches, which should run on `provider`."""
-    return [{"name": "model-server", "rules": [*_promises(objectives, selector), *_conditions(selector, provider)]}]
+    """The PrometheusRule's groups for the servers that `selector` matches, which should run on `provider`.
+
+    `wanted` is PromQL for how many there should be, where that may be none: then nobody is missed.
+    """
+    conditions = _conditions(selector, provider, wanted)
+    return [{"name": "model-server", "rules": [*_promises(objectives, selector), *conditions]}]
 
 
 def _promises(objectives: ObjectiveSettings, selector: str) -> list[dict[str, Any]]:
@@ -53,12 +57,13 @@ def _promises(objectives: ObjectiveSettings, selector: str) -> list[dict[str, An
     ]
 
 
-def _conditions(selector: str, provider: contract.ExecutionProvider) -> list[dict[str, Any]]:
+def _conditions(selector: str, provider: contract.ExecutionProvider, wanted: str | None) -> list[dict[str, Any]]:
     ready = f"{contract.READY.name}{{{selector}}}"
     elsewhere = f'{contract.MODEL_INFO.name}{{{selector},execution_provider!="{provider}"}}'
+    missing = f"absent({ready})" + (f" and on() {wanted} > 0" if wanted else "")
     return [
         alert("NoServerReady", f"sum({ready}) < 1", 2, "critical", "No model server is ready"),
-        alert("MetricsMissing", f"absent({ready})", 5, "critical", "No model server has been scraped"),
+        alert("MetricsMissing", missing, 5, "critical", "No model server has been scraped"),
         alert(
             "WrongExecutionProvider",
             f"count({elsewhere}) > 0",

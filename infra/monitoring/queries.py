@@ -32,6 +32,11 @@ def mean(metric: Metric, selector: str, window: str, by: str) -> str:
     return f"{total} / sum by ({by}) (rate({metric.name}_count{{{selector}}}[{window}]))"
 
 
+def wanted_replicas(namespace: str, deployment: str) -> str:
+    """How many pods a Deployment should have, as kube-state-metrics tells."""
+    return f'sum(kube_deployment_spec_replicas{{namespace="{namespace}",deployment="{deployment}"}})'
+
+
 def error_ratio(selector: str, window: str) -> str:
     """Share of requests answered with a server error, 0 to 1. Refusals (429) are the client's to retry, not errors."""
     errors = rate(contract.REQUESTS, f'{selector},code=~"5.."', window)

@@ -11,6 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from inference_app.contract import ExecutionProvider, Route
 from infra.monitoring.alerts import rule_groups
 from infra.monitoring.dashboard import dashboard
+from infra.monitoring.queries import wanted_replicas
 from infra.settings.monitoring import ObjectiveSettings
 
 # Grafana's sidecar loads every ConfigMap that carries it (kube-prometheus-stack, grafana.sidecar.dashboards.label).
@@ -33,6 +34,11 @@ class MonitoredService(Protocol):
     @property
     def execution_provider(self) -> ExecutionProvider:
         """Where its models are meant to run."""
+        ...
+
+    @property
+    def rests_as(self) -> str | None:
+        """Name of the Deployment whose pods may all be gone for a time, as outside office hours; None where some stay."""
         ...
 
     @property
@@ -68,12 +74,13 @@ class ServiceMonitoring(pulumi.ComponentResource):
             spec=service_monitor_spec(service),
             opts=child,
         )
+        wanted = wanted_replicas(service.namespace, service.rests_as) if service.rests_as else None
         kubernetes.apiextensions.CustomResource(
             name,
             api_version="monitoring.coreos.com/v1",
             kind="PrometheusRule",
             metadata=metadata,
-            spec={"groups": rule_groups(args.objectives, selector, service.execution_provider)},
+            spec={"groups": rule_groups(args.objectives, selector, service.execution_provider, wanted)},
             opts=child,
         )
         kubernetes.core.v1.ConfigMap(

@@ -55,6 +55,8 @@ class ModelServer(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.namespace = args.settings.namespace
         self.execution_provider = pod.execution_provider(args.settings)
+        rests = args.office_hours and args.settings.replicas.min_outside_office_hours == 0
+        self.rests_as = APP if rests else None
         namespace = kubernetes.core.v1.Namespace(
             name, metadata=namespace_metadata(self.namespace), opts=pulumi.ResourceOptions(parent=self)
         )

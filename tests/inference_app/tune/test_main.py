@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from inference_app import repository
-from inference_app.tune import report
 from inference_app.tune.__main__ import main
 
 QUICK = ("--seconds", "0.5", "--max-batch-size", "2")
@@ -55,7 +54,7 @@ def test_a_read_only_repository_gets_the_variables_to_set_instead(
     def refuse(*_: Any) -> Path:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(report, "write", refuse)
+    monkeypatch.setattr(repository, "write", refuse)
     assert main(QUICK) == 1
     error = capsys.readouterr().err
     assert "cannot be written to: Read-only file system. Set these variables instead:\nMAX_BATCH_SIZE=" in error

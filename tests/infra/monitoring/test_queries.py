@@ -1,9 +1,13 @@
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from inference_app import contract
 from inference_app.process import ServerProcess
@@ -131,3 +135,39 @@ def test_the_dashboard_shows_traffic_latency_errors_refusals_and_batching() -> N
 
 def test_the_dashboard_is_the_same_text_at_every_run() -> None:
     assert dashboard("Model server", SELECTOR) == dashboard("Model server", SELECTOR)
+
+
+WANTED = queries.wanted_replicas("serving", "model-server")
+
+
+def test_a_service_that_rests_is_missed_only_while_it_should_run() -> None:
+    (group,) = rule_groups(OBJECTIVES, SELECTOR, contract.ExecutionProvider.CUDA, WANTED)
+    resting = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+
+    assert resting.pop("MetricsMissing") == f"{RULES['MetricsMissing']['expr']} and on() {WANTED} > 0"
+    assert resting == {name: rule["expr"] for name, rule in RULES.items() if name != "MetricsMissing"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is needed (Debian: apt install prometheus)")
+@pytest.mark.parametrize(("replicas", "fires"), [(0, False), (2, True)])
+def test_prometheus_itself_misses_a_resting_service_only_while_it_should_run(
+    replicas: int, fires: bool, tmp_path: Path
+) -> None:
+    groups = rule_groups(OBJECTIVES, SELECTOR, contract.ExecutionProvider.CUDA, WANTED)
+    wanted = 'kube_deployment_spec_replicas{namespace="serving",deployment="model-server"}'
+    alert = {"exp_labels": {"severity": "critical", "namespace": "serving"}, "exp_annotations": {
+        "summary": RULES["MetricsMissing"]["annotations"]["summary"]}}  # fmt: skip
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": wanted, "values": f"{replicas}x20"}],
+        "alert_rule_test": [
+            {"eval_time": "10m", "alertname": "MetricsMissing", "exp_alerts": [alert] if fires else []}
+        ],
+    }
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+    test = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [case]}
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test), encoding="utf-8")
+
+    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "test.yaml")], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -12,8 +13,9 @@ from infra.preview import Plan
 from infra.preview.checks import check_plan
 from infra.serving.model_server import ModelServer, ModelServerArgs
 from infra.settings.monitoring import ObjectiveSettings
+from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
-from infra.settings.serving import ServingSettings
+from infra.settings.serving import ReplicaSettings, ServingSettings
 from tests.infra.samples import children, on_cluster, waits_for
 
 MONITOR = "kubernetes:monitoring.coreos.com/v1:ServiceMonitor"
@@ -21,10 +23,12 @@ RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 CONFIG = "kubernetes:core/v1:ConfigMap"
 
 
-def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
+def build(cluster: Any, opts: pulumi.ResourceOptions, least_outside_hours: int | None = None) -> None:
+    replicas = ReplicaSettings(min_outside_office_hours=least_outside_hours)
     server_args = ModelServerArgs(
         model=ModelSettings(name="digits"),
-        settings=ServingSettings(namespace="models"),
+        settings=ServingSettings(namespace="models", replicas=replicas),
+        office_hours=OfficeHoursSettings(time_zone="Europe/Berlin"),
         cluster=cluster,
         image="r/m@sha256:1",
     )
@@ -85,3 +89,13 @@ def test_objects_wait_for_what_defines_their_kind(plan: Plan, type_: str) -> Non
     name = "seen-dashboard" if type_ == CONFIG else "seen"
 
     assert waits_for(plan, plan.one(type_, name), prometheus)
+
+
+@pytest.mark.parametrize(("least", "rests"), [(None, False), (1, False), (0, True)])
+def test_a_server_that_may_have_no_pods_at_night_is_not_missed_then(least: int | None, rests: bool) -> None:
+    plan = on_cluster(partial(build, least_outside_hours=least))
+    deployment = plan.one("kubernetes:apps/v1:Deployment").inputs["metadata"]
+    rules = {rule["alert"]: rule["expr"] for rule in plan.one(RULE).inputs["spec"]["groups"][0]["rules"]}
+
+    wanted = f'namespace="{deployment["namespace"]}",deployment="{deployment["name"]}"'
+    assert (wanted in rules["MetricsMissing"]) == rests

@@ -102,7 +102,6 @@ def test_a_wrong_name_or_shape_is_told_with_what_is_known(path: str, value: obje
          "eks.gpuPools.system must have another name: systemPool has that one"),
         ({"serving.replicas": {"min": 3, "max": 2}}, "serving.replicas.max must be at least min, 3, got 2"),
         ({"eks.gpuPools.spot.min": 5}, "eks.gpuPools.spot.max must be at least min, 5, got 4"),
-        ({"image.variant": "cpu"}, "image.variant must be cuda when serving.gpus is above 0, got cpu"),
         ({"model.extra": ["faces", "digits"]},
          "model.extra must name each model once, name included, got digits twice"),
         ({"model.extra": ["faces", "faces"]},
@@ -112,15 +111,6 @@ def test_a_wrong_name_or_shape_is_told_with_what_is_known(path: str, value: obje
         ({"serving.gpus": 0, "serving.gpuMemoryLimitMib": 4096},
          "serving.gpuMemoryLimitMib must be absent where gpus is 0, got 4096; remove it or raise gpus"),
         ({"serving.workers": 2}, "serving.workers must be 1 where gpus is above 0, got 2; add replicas instead"),
-        ({"aws": REMOVED, "image.repository": "registry.example.com/team/model-server"},
-         "eks needs the block aws, which is absent; add it or remove eks"),
-        ({"aws": REMOVED}, "image needs one of the blocks aws, azure, image.repository, local, which are all absent; "
-         "add one or remove image"),
-        ({"aws.network": REMOVED}, "eks needs the block aws.network, which is absent; add it or remove eks"),
-        ({"image": REMOVED}, "serving needs the block image, which is absent; add it or remove serving"),
-        ({"eks": REMOVED, "serving": REMOVED},
-         "monitoring needs one of the blocks eks, aks, existing, sagemaker, lambda, azureMl, containerInstances, "
-         "local, which are all absent; add one or remove monitoring"),
     ],
 )  # fmt: skip
 def test_a_rule_over_several_keys_names_the_one_to_change(changes: dict[str, object], line: str) -> None:
