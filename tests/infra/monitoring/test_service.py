@@ -24,11 +24,11 @@ CONFIG = "kubernetes:core/v1:ConfigMap"
 
 
 def build(cluster: Any, opts: pulumi.ResourceOptions, least_outside_hours: int | None = None) -> None:
-    replicas = ReplicaSettings(min_outside_office_hours=least_outside_hours)
+    replicas = ReplicaSettings.model_validate({"minOutsideOfficeHours": least_outside_hours})
     server_args = ModelServerArgs(
         model=ModelSettings(name="digits"),
         settings=ServingSettings(namespace="models", replicas=replicas),
-        office_hours=OfficeHoursSettings(time_zone="Europe/Berlin"),
+        office_hours=OfficeHoursSettings.model_validate({"timeZone": "Europe/Berlin"}),
         cluster=cluster,
         image="r/m@sha256:1",
     )
