@@ -35,11 +35,14 @@ if settings.image and registries:
 
 for cloud in clouds:
     ref = image.refs.get(cloud.name) if image else None
+    addons: list[pulumi.Resource] = []
     for cluster in cloud.clusters():
         pulumi.export(f"{cluster.name}-kubeconfig", cluster.kubeconfig)
-        endpoints.update(run_on(cluster, settings, ref))
+        workloads = run_on(cluster, settings, ref)
+        endpoints.update(workloads.endpoints)
+        addons.extend(workloads.addons)
     if ref:
-        endpoints.update(cloud.endpoints(ref))
+        endpoints.update(cloud.endpoints(ref, addons))
 
 if settings.local and settings.model:
     from infra.local.stack import LocalStack, LocalStackArgs

@@ -20,18 +20,22 @@ class EndpointKind(StrEnum):
     LAMBDA = "lambda"
     """A function URL, signed with SigV4 for the service `lambda`."""
     AZURE_ML = "azure-ml"
-    """A scoring address, with a token of Microsoft Entra ID."""
+    """A scoring address, with a token of Microsoft Entra ID or of the endpoint `resource_id`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One endpoint: `address` is a URL or a name, `region` an AWS region, `inputs` an `s3://bucket/prefix`."""
+    """One endpoint: `address` is a URL or a name, `region` an AWS region, `inputs` an `s3://bucket/prefix`.
+
+    `resource_id` is the Azure resource that hands out tokens, where Microsoft Entra's own are not taken.
+    """
 
     kind: EndpointKind
     address: pulumi.Input[str]
     model: str
     region: str | None = None
     inputs: pulumi.Input[str] | None = None
+    resource_id: pulumi.Input[str] | None = None
 
     def exported(self) -> Mapping[str, Any]:
         """What `pulumi stack output` shows of it; what it has not is left out."""

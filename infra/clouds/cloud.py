@@ -38,6 +38,9 @@ class Cloud(Protocol):
         """Make the clusters that the stack's settings ask for."""
         ...
 
-    def endpoints(self, image: pulumi.Input[str]) -> Mapping[str, Endpoint]:
-        """Make the managed endpoints, by logical name, that the stack's settings ask for, with their alarms."""
+    def endpoints(self, image: pulumi.Input[str], after: Sequence[pulumi.Resource]) -> Mapping[str, Endpoint]:
+        """Make the managed endpoints, by logical name, that the stack's settings ask for, with their alarms.
+
+        `after` are the add-ons of the cloud's clusters, for endpoints that live there.
+        """
         ...

@@ -29,7 +29,7 @@ class Existing:
         """The one of the kubeconfig's context."""
         return [ExistingCluster(self.name, self._existing)]
 
-    def endpoints(self, image: pulumi.Input[str]) -> Mapping[str, Endpoint]:
+    def endpoints(self, image: pulumi.Input[str], after: Sequence[pulumi.Resource]) -> Mapping[str, Endpoint]:
         """None: what runs here runs on the cluster."""
-        del image
+        del image, after
         return {}

@@ -16,17 +16,18 @@ PURGE_SCHEDULE = "0 6 * * *"
 
 @dataclass(frozen=True, kw_only=True)
 class AcrRepositoryArgs:
-    """`name` is the repository's name in the registry."""
+    """`name` is the repository's name in the registry; `private_links` lets others make private endpoints to it."""
 
     name: str
     resource_group_name: pulumi.Input[str]
     settings: ImageSettings
+    private_links: bool = False
 
 
 class AcrRepository(pulumi.ComponentResource):
     """A registry with one repository that forgets old images; satisfies `infra.images.registry.Registry`.
 
-    Standard, not Basic, for its throughput when many nodes pull at once; Premium adds private endpoints and replicas
+    Standard, not Basic, for its throughput when many nodes pull at once; Premium where private endpoints need it
     (https://learn.microsoft.com/azure/container-registry/container-registry-skus). Azure encrypts what it holds; it
     has no rule that keeps tags from moving, and scanning is the subscription's Microsoft Defender.
     https://learn.microsoft.com/azure/templates/microsoft.containerregistry/registries
@@ -41,7 +42,7 @@ class AcrRepository(pulumi.ComponentResource):
         self._registry = azure.containerregistry.Registry(
             name,
             resource_group_name=self._group,
-            sku={"name": azure.containerregistry.SkuName.STANDARD},
+            sku={"name": tier(private_links=args.private_links)},
             # On while `up` itself builds: see `login`. Images that CI pushed, with its own rights, need no such user.
             admin_user_enabled=args.settings.digest is None,
             opts=pulumi.ResourceOptions(parent=self, protect=not args.settings.delete_images),
@@ -80,6 +81,11 @@ class AcrRepository(pulumi.ComponentResource):
             trigger={"timer_triggers": [{"name": "daily", "schedule": PURGE_SCHEDULE}]},
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def tier(*, private_links: bool) -> azure.containerregistry.SkuName:
+    """The cheapest that does what is asked."""
+    return azure.containerregistry.SkuName.PREMIUM if private_links else azure.containerregistry.SkuName.STANDARD
 
 
 def purge_steps(repository: str, keep: int) -> str:

@@ -38,7 +38,7 @@ class MonitoredService(Protocol):
 
     @property
     def rests_as(self) -> str | None:
-        """Name of the Deployment whose pods may all be gone for a time, as outside office hours; None where some stay."""
+        """Name of the Deployment whose pods may all be gone for a time, at night for one; None where some stay."""
         ...
 
     @property

@@ -22,6 +22,7 @@ NONE = "none"
 
 _CRD = "a custom resource; its schema comes with the chart that installs it and is in no Python package"
 UNCHECKED = {
+    "amlarc.azureml.com/InstanceType": "a custom resource; its schema comes with the extension that Azure installs",
     "karpenter.k8s.aws/EC2NodeClass": _CRD,
     "karpenter.sh/NodePool": _CRD,
     "keda.sh/ScaledObject": _CRD,

@@ -8,11 +8,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.azure import Uuid
-from infra.settings.clusters import Capacity, KubernetesVersion, PoolSettings, PublicAccessCidrs, gpu_pods
+from infra.settings.clusters import Capacity, CloudClusterSettings, PoolSettings, PublicAccessCidrs, gpu_pods
 from infra.settings.instance_types import GpuInstanceType
 from infra.settings.model import Settings, distinct, unit
 
-SYSTEM_POOL = "system"
 UP_TO_ON_DEMAND_PRICE = -1.0
 """What Azure takes as a maximum price for "never more than on demand"."""
 
@@ -37,6 +36,9 @@ class Tier(StrEnum):
 
     FREE = "free"
     STANDARD = "standard"
+
+
+ServiceAccount = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
 
 
 class AksSystemPoolSettings(Settings):
@@ -69,11 +71,22 @@ class AksGpuPoolSettings(PoolSettings):
     """GPU VM size."""
     max_price: Annotated[float, AfterValidator(_price), unit("USD per hour")] = UP_TO_ON_DEMAND_PRICE
     """Most that a spot node may cost; -1 means up to the on-demand price, so that price alone never takes a node."""
+    azure_ml: bool = False
+    """Keep the nodes for Azure ML's servers (`azureMl.compute: aks`); the capacity must then be on-demand."""
 
     @model_validator(mode="after")
     def _only_spot_has_a_price(self) -> Self:
         if self.capacity is not Capacity.SPOT and self.max_price != UP_TO_ON_DEMAND_PRICE:
             raise ValueError(f"maxPrice must be left out of an on-demand pool, got {self.max_price:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _azure_ml_tolerates_no_spot_node(self) -> Self:
+        if self.azure_ml and self.capacity is not Capacity.ON_DEMAND:
+            raise ValueError(
+                f"capacity must be on-demand where azureMl is true, got {self.capacity}; Azure ML's pods tolerate no "
+                "spot node"
+            )
         return self
 
     @model_validator(mode="after")
@@ -89,6 +102,15 @@ class AksGpuPoolSettings(PoolSettings):
     def gpus_per_node(self) -> int:
         """The GPUs of the VM size."""
         return AZURE_VM_SIZES[self.vm_size].count
+
+
+class KeyVaultSettings(Settings):
+    """A key vault whose secrets pods of the cluster read, each as the service account that it runs as."""
+
+    readers: Annotated[tuple[ServiceAccount, ...], Field(min_length=1), AfterValidator(distinct)]
+    """Service accounts that may read every secret, as `namespace/name`; `up` prints the client ID for each."""
+    public_access_cidrs: PublicAccessCidrs = ()
+    """Address ranges, beside the nodes, that may reach the vault; whoever fills it needs one, and a role of Azure."""
 
 
 # 12 characters are AKS's limit (https://learn.microsoft.com/azure/aks/create-node-pools#limitations), and the last 4
@@ -113,15 +135,11 @@ def _holds_services(cidr: IPv4Network) -> IPv4Network:
 _GIVEN = Field(validate_default=False)
 
 
-class AksSettings(Settings):
+class AksSettings(CloudClusterSettings):
     """An AKS cluster with a system pool and GPU pools."""
 
-    kubernetes_version: KubernetesVersion
-    """Kubernetes minor version in quotes: one that `infra/versions.yaml` lists."""
     administrators: Annotated[tuple[Uuid, ...], Field(min_length=1), AfterValidator(distinct)]
     """Object IDs of Entra groups with full rights in the cluster; whoever runs `up` must be in one of them."""
-    public_access_cidrs: PublicAccessCidrs = ()
-    """Address ranges that may reach the Kubernetes API from the internet; empty means from inside the network only."""
     tier: Tier = Tier.FREE
     """`free`, or `standard` with an uptime guarantee for the Kubernetes API."""
     zones: Annotated[tuple[Annotated[str, Field(pattern=r"^[1-3]$")], ...], AfterValidator(distinct)] = ()
@@ -130,8 +148,10 @@ class AksSettings(Settings):
     """Nodes for controllers and monitoring."""
     gpu_pools: Annotated[dict[PoolName, AksGpuPoolSettings], Field(min_length=1)]
     """GPU pools by name: 1 to 8 lower-case letters and digits."""
-    gpu_time_slices: Annotated[int, Field(ge=1, le=16), unit("pods per GPU")] = 1
-    """Pods that share one GPU in turns; 1 means no sharing. Time-slicing isolates neither memory nor faults."""
+    local_accounts: bool = False
+    """Keep Azure's administrator account beside the Entra identities. Leave it off but for `azureMl.compute: aks`."""
+    key_vault: KeyVaultSettings | None = None
+    """Secrets for pods; absent means no vault."""
     pod_cidr: Annotated[IPv4Network, AfterValidator(_holds_nodes), _GIVEN] = IPv4Network("10.244.0.0/16")
     """Addresses of pods, inside the cluster only; must not overlap `azure.network.cidr` or networks peered with it."""
     service_cidr: Annotated[IPv4Network, AfterValidator(_holds_services), _GIVEN] = IPv4Network("10.245.0.0/20")
@@ -139,13 +159,7 @@ class AksSettings(Settings):
     log_retention_days: Annotated[int, Field(ge=30, le=730), unit("days")] = 30
     """Days that control plane logs are kept in Log Analytics."""
     deletion_protection: bool = False
-    """Refuse to delete the cluster until this is set to false and applied."""
-
-    @model_validator(mode="after")
-    def _one_system_pool(self) -> Self:
-        if SYSTEM_POOL in self.gpu_pools:
-            raise ValueError(f"gpuPools.{SYSTEM_POOL} must have another name: systemPool has that one")
-        return self
+    """Refuse to delete the cluster until this is set to false and applied; and to purge the key vault, for good."""
 
     @model_validator(mode="after")
     def _services_are_no_pods(self) -> Self:
@@ -154,5 +168,13 @@ class AksSettings(Settings):
         return self
 
     def gpu_pods(self, gpus: int) -> int:
-        """How many pods with `gpus` GPUs (or slices) each the full pools hold."""
-        return gpu_pods(self.gpu_pools.values(), self.gpu_time_slices, gpus)
+        """How many pods with `gpus` GPUs (or slices) each the full pools hold, those of Azure ML left out."""
+        return self._pods(gpus, azure_ml=False)
+
+    def azure_ml_pods(self, gpus: int) -> int:
+        """How many servers of Azure ML with `gpus` GPUs (or slices) each its full pools hold."""
+        return self._pods(gpus, azure_ml=True)
+
+    def _pods(self, gpus: int, *, azure_ml: bool) -> int:
+        pools = [pool for pool in self.gpu_pools.values() if pool.azure_ml is azure_ml]
+        return gpu_pods(pools, self.gpu_time_slices, gpus)

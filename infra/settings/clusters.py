@@ -1,14 +1,17 @@
 """What the settings of all clusters share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from infra.settings.model import Bounds, unit
+from infra.settings.model import Bounds, Settings, unit
 from infra.versions import kubernetes_versions
+
+SYSTEM_POOL = "system"
+"""The pool without GPUs, which every cluster has; no other may have its name."""
 
 
 class Capacity(StrEnum):
@@ -68,3 +71,26 @@ class GpuPool(Protocol):
 def gpu_pods(pools: Iterable[GpuPool], time_slices: int, gpus: int) -> int:
     """How many pods with `gpus` GPUs (or slices) each the full pools hold; one pod's are all on one node."""
     return sum(pool.max * (pool.gpus_per_node * time_slices // gpus) for pool in pools)
+
+
+class ClusterSettings(Settings):
+    """What the settings of all clusters share."""
+
+    gpu_time_slices: Annotated[int, Field(ge=1, le=16), unit("pods per GPU")] = 1
+    """Pods that share one GPU in turns; 1 means no sharing. Time-slicing isolates neither memory nor faults."""
+
+
+class CloudClusterSettings(ClusterSettings):
+    """What the settings of clusters share that the stack makes."""
+
+    kubernetes_version: KubernetesVersion
+    """Kubernetes minor version in quotes: one that `infra/versions.yaml` lists."""
+    public_access_cidrs: PublicAccessCidrs = ()
+    """Address ranges that may reach the Kubernetes API from the internet; empty: from inside the network only."""
+
+    @model_validator(mode="after")
+    def _one_system_pool(self) -> Self:
+        pools: Mapping[str, object] = getattr(self, "gpu_pools", {})
+        if SYSTEM_POOL in pools:
+            raise ValueError(f"gpuPools.{SYSTEM_POOL} must have another name: systemPool has that one")
+        return self

@@ -5,11 +5,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.aws import LogRetentionDays
-from infra.settings.clusters import KubernetesVersion, PoolSettings, PublicAccessCidrs, gpu_pods
+from infra.settings.clusters import CloudClusterSettings, PoolSettings, gpu_pods
 from infra.settings.instance_types import AWS_INSTANCE_TYPES
 from infra.settings.model import DnsLabel, Settings, distinct, unit
 
-SYSTEM_POOL = "system"
 LATEST = "latest"
 
 # https://docs.aws.amazon.com/efs/latest/ug/API_LifecyclePolicy.html
@@ -62,25 +61,19 @@ class SharedStorageSettings(Settings):
     """A backup a day, each kept for 35 days."""
 
 
-class EksSettings(Settings):
+class EksSettings(CloudClusterSettings):
     """An EKS cluster with a system pool and GPU pools."""
 
-    kubernetes_version: KubernetesVersion
-    """Kubernetes minor version in quotes: one that `infra/versions.yaml` lists."""
     deployers: Annotated[
         tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...],
         Field(min_length=1),
         AfterValidator(distinct),
     ]
     """IAM role or user ARNs with full rights in the cluster; whoever runs `up` must be among them."""
-    public_access_cidrs: PublicAccessCidrs = ()
-    """Address ranges that may reach the Kubernetes API from the internet; empty means from inside the VPC only."""
     system_pool: SystemPoolSettings = SystemPoolSettings()
     """Nodes for controllers and monitoring."""
     gpu_pools: Annotated[dict[DnsLabel, GpuPoolSettings], Field(min_length=1)]
     """GPU pools by name."""
-    gpu_time_slices: Annotated[int, Field(ge=1, le=16), unit("pods per GPU")] = 1
-    """Pods that share one GPU in turns; 1 means no sharing. Time-slicing isolates neither memory nor faults."""
     shared_storage: SharedStorageSettings | None = None
     """Volumes that pods on many nodes mount at once; absent means none."""
     # https://github.com/awslabs/amazon-eks-ami/releases names both parts: Kubernetes' version and the day.
@@ -90,12 +83,6 @@ class EksSettings(Settings):
     """Days that control plane logs are kept; one of the periods that CloudWatch offers."""
     deletion_protection: bool = False
     """Refuse to delete the cluster and its shared files until this is set to false and applied."""
-
-    @model_validator(mode="after")
-    def _one_system_pool(self) -> Self:
-        if SYSTEM_POOL in self.gpu_pools:
-            raise ValueError(f"gpuPools.{SYSTEM_POOL} must have another name: systemPool has that one")
-        return self
 
     @model_validator(mode="after")
     def _images_are_of_the_clusters_version(self) -> Self:

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from infra.clusters.gpu import NODE_TAINT
-from infra.settings.model import DnsLabel, Settings, distinct, unit
+from infra.settings.clusters import ClusterSettings
+from infra.settings.model import DnsLabel, Settings, distinct
 
 # `kubectl taint`'s own form (https://kubernetes.io/docs/reference/kubectl/generated/kubectl_taint/).
 Taint = Annotated[str, Field(pattern=r"^[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*:(NoSchedule|PreferNoSchedule|NoExecute)$")]
@@ -21,7 +22,7 @@ class LoadBalancerSettings(Settings):
     """The Service's annotations; on most clouds a load balancer faces the internet without the right ones."""
 
 
-class ExistingSettings(Settings):
+class ExistingSettings(ClusterSettings):
     """A cluster reached through a kubeconfig; what a cloud would tell of it is said here."""
 
     context: Annotated[str, Field(min_length=1)]
@@ -34,8 +35,6 @@ class ExistingSettings(Settings):
     """StorageClass of encrypted volumes for one node at a time; Prometheus keeps its series on one."""
     shared_storage_class: DnsLabel | None = None
     """StorageClass of volumes that many nodes mount at once; absent where the cluster has none."""
-    gpu_time_slices: Annotated[int, Field(ge=1, le=16), unit("pods per GPU")] = 1
-    """Pods that share one GPU in turns; 1 means no sharing. Time-slicing isolates neither memory nor faults."""
     gpu_taints: Annotated[tuple[Taint, ...], AfterValidator(distinct)] = ("{}={}:{}".format(*NODE_TAINT),)
     """Taints (`key=value:Effect`) of GPU nodes, which need `kubectl label nodes NODE inference-platform/gpu=true`."""
     has_gpu_operator: bool = False

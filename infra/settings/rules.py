@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from infra.settings.azure_ml import AzureMlSettings, Compute
 from infra.settings.image import Variant
 from infra.settings.model import Bounds, Settings
 from infra.settings.sagemaker_types import GPU_TYPES
 from infra.settings.serving import ROLLOUT_SURGE, Exposure
 
 if TYPE_CHECKING:
+    from infra.settings.aks import AksSettings
     from infra.settings.stack import StackSettings
 
 CLUSTERS = "eks|aks|existing"
@@ -33,12 +35,18 @@ NEEDS: dict[str, tuple[str, ...]] = {
 
 def blocks_have_what_they_stand_on(stack: StackSettings) -> str | None:
     """Whatever a block needs is there."""
-    for block, needed in NEEDS.items():
-        missing = [names for names in needed if not any(_has(stack, name) for name in names.split("|"))]
-        if _has(stack, block) and missing:
-            wanted = missing[0].replace("|", " or ")
-            return f"{block} needs the block {wanted}, which is absent; add it or remove {block}"
+    for block in (block for block in NEEDS if _has(stack, block)):
+        for needed in NEEDS[block]:
+            names = needed.split("|")
+            if not any(_has(stack, name) for name in names):
+                return _absent(block, names)
     return None
+
+
+def _absent(block: str, names: list[str]) -> str:
+    if len(names) == 1:
+        return f"{block} needs the block {names[0]}, which is absent; add it or remove {block}"
+    return f"{block} needs one of the blocks {', '.join(names)}, which are all absent; add one or remove {block}"
 
 
 def _has(stack: StackSettings, name: str) -> bool:
@@ -101,7 +109,9 @@ def _gpu_targets(stack: StackSettings) -> Iterator[str]:
         for key, block in blocks.items():
             if block and block.instance_type in GPU_TYPES:
                 yield f"sagemaker.{key}.instanceType has a GPU ({block.instance_type})"
-    if stack.azure_ml and stack.azure_ml.has_gpu:
+    if stack.azure_ml and stack.azure_ml.compute is Compute.AKS:
+        yield "azureMl.compute is aks"
+    elif stack.azure_ml and stack.azure_ml.has_gpu:
         yield f"azureMl.instanceType has a GPU ({stack.azure_ml.instance_type})"
 
 
@@ -148,6 +158,41 @@ def networks_do_not_overlap(stack: StackSettings) -> str | None:
     return None
 
 
+def azure_ml_finds_its_cluster(stack: StackSettings) -> str | None:
+    """Servers of Azure ML on AKS have a cluster that Azure ML can administer, and a GPU each."""
+    if not stack.azure_ml or stack.azure_ml.compute is not Compute.AKS:
+        return None
+    if not stack.aks:
+        return "azureMl needs the block aks where azureMl.compute is aks, which is absent; add it, or set managed"
+    if not stack.aks.local_accounts:
+        return (
+            "aks.localAccounts must be true where azureMl.compute is aks, got false: Azure ML supports no cluster "
+            "without them; set it, or azureMl.compute to managed"
+        )
+    return _azure_ml_fits_its_pools(stack.azure_ml, stack.aks)
+
+
+def _azure_ml_fits_its_pools(azure_ml: AzureMlSettings, aks: AksSettings) -> str | None:
+    most, gpus = azure_ml.instances.max, azure_ml.resources.gpus
+    held = aks.azure_ml_pods(gpus)
+    if most * len(azure_ml.deployments) <= held:
+        return None
+    return (
+        f"azureMl.instances.max must fit the aks.gpuPools with azureMl: true, which hold {held} servers with {gpus} "
+        f"GPUs each, got {most} for each of {len(azure_ml.deployments)} deployments; lower it, or raise a pool's max"
+    )
+
+
+def pools_of_azure_ml_are_used(stack: StackSettings) -> str | None:
+    """No GPU node stands where nothing may run."""
+    if not stack.aks or (stack.azure_ml and stack.azure_ml.compute is Compute.AKS):
+        return None
+    for name, pool in stack.aks.gpu_pools.items():
+        if pool.azure_ml:
+            return f"aks.gpuPools.{name}.azureMl needs azureMl.compute to be aks, else nothing runs there; remove it"
+    return None
+
+
 RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     blocks_have_what_they_stand_on,
     existing_clusters_can_pull_and_hide,
@@ -156,4 +201,6 @@ RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     schedules_have_hours,
     endpoints_find_their_network,
     networks_do_not_overlap,
+    azure_ml_finds_its_cluster,
+    pools_of_azure_ml_are_used,
 )

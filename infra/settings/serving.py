@@ -11,7 +11,17 @@ from infra.settings.model import Bounds, ByteQuantity, CpuQuantity, DnsLabel, Se
 ROLLOUT_SURGE = 1
 """Pods above `replicas.max` while a rollout is under way."""
 
-RESERVED_NAMESPACES = ("default", "gpu-operator", "keda", "kube-node-lease", "kube-public", "kube-system", "monitoring")
+RESERVED_NAMESPACES = (
+    "azure-ml",
+    "azureml",
+    "default",
+    "gpu-operator",
+    "keda",
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+    "monitoring",
+)
 """Those that Kubernetes or other components of a stack have; two owners of one would undo each other's work."""
 
 

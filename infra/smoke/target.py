@@ -18,6 +18,7 @@ class Target(BaseModel):
     model: Annotated[str, Field(min_length=1)]
     region: str = ""
     inputs: str = ""
+    resource_id: str = ""
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:

@@ -58,8 +58,9 @@ class Aws:
         )
         return [EksCluster("eks", args, self._opts)]
 
-    def endpoints(self, image: pulumi.Input[str]) -> Mapping[str, Endpoint]:
-        """SageMaker and Lambda."""
+    def endpoints(self, image: pulumi.Input[str], after: Sequence[pulumi.Resource]) -> Mapping[str, Endpoint]:
+        """SageMaker and Lambda, neither of which lives on a cluster."""
+        del after
         settings, found = self._settings, dict[str, Endpoint]()
         if not (settings.model and (settings.sagemaker or settings.aws_lambda)):
             return found

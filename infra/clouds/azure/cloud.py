@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_azure_native as azure_native
 
+from infra.clouds.azure.key_vault import KeyVault, KeyVaultArgs, SecretReader, SecretReaderArgs
 from infra.clouds.azure.network import AzureNetwork, AzureNetworkArgs
 from infra.clouds.azure.provider import azure_options
 from infra.clouds.cloud import Stack
@@ -15,6 +16,7 @@ from infra.images.acr import AcrRepository, AcrRepositoryArgs
 from infra.managed.azure_ml import AzureMl, AzureMlArgs
 from infra.managed.azure_monitor import AlarmGroup, AlarmGroupArgs
 from infra.managed.container_instances import ContainerInstances, ContainerInstancesArgs
+from infra.settings.aks import AksSettings, KeyVaultSettings
 from infra.settings.azure import AzureSettings
 from infra.settings.azure_ml import AzureMlSettings
 from infra.settings.container_instances import ContainerInstancesSettings
@@ -32,37 +34,72 @@ class Azure:
         self._opts = azure_options(azure, stack.tags)
         self._group = azure_native.resources.ResourceGroup("azure", resource_group_name=stack.name, opts=self._opts)
         self._network: AzureNetwork | None = None
+        self._aks: AksCluster | None = None
         if azure.network:
             network_args = AzureNetworkArgs(settings=azure.network, resource_group_name=self._group.name)
             self._network = AzureNetwork("azure", network_args, self._opts)
         if stack.settings.image:
+            ml = stack.settings.azure_ml
             registry_args = AcrRepositoryArgs(
-                name="model-server", resource_group_name=self._group.name, settings=stack.settings.image
+                name="model-server",
+                resource_group_name=self._group.name,
+                settings=stack.settings.image,
+                private_links=ml is not None and ml.private_egress,
             )
             self.registry = AcrRepository("acr", registry_args, self._opts)
 
     def clusters(self) -> Sequence[Cluster]:
-        """AKS."""
-        if not (self._settings.aks and self._network):
+        """AKS, with its key vault."""
+        aks, network = self._settings.aks, self._network
+        if not (aks and network):
             return []
         args = AksClusterArgs(
             azure=self._azure,
-            aks=self._settings.aks,
-            network=self._network,
+            aks=aks,
+            network=network,
             resource_group_name=self._group.name,
             name=self._stack.name,
             registry_id=self.registry.registry_id if self.registry else None,
         )
-        return [AksCluster("aks", args, self._opts)]
+        self._aks = AksCluster("aks", args, self._opts)
+        if aks.key_vault:
+            self._key_vault(aks, aks.key_vault, network, self._aks)
+        return [self._aks]
 
-    def endpoints(self, image: pulumi.Input[str]) -> Mapping[str, Endpoint]:
+    def _key_vault(
+        self, aks: AksSettings, settings: KeyVaultSettings, network: AzureNetwork, cluster: AksCluster
+    ) -> None:
+        args = KeyVaultArgs(
+            resource_group_name=self._group.name,
+            tenant_id=self._azure.tenant_id,
+            subnet_ids=[network.node_subnet_id],
+            public_access_cidrs=settings.public_access_cidrs,
+            purge_protection=aks.deletion_protection,
+        )
+        vault = KeyVault("aks-vault", args, self._opts)
+        readers = {account: self._secret_reader(account, vault, cluster).client_id for account in settings.readers}
+        pulumi.export("aks-key-vault", {"uri": vault.uri, "clientIds": readers})
+
+    def _secret_reader(self, account: str, vault: KeyVault, cluster: AksCluster) -> SecretReader:
+        namespace, _, service_account = account.partition("/")
+        args = SecretReaderArgs(
+            resource_group_name=self._group.name,
+            subscription_id=self._azure.subscription_id,
+            vault_id=vault.vault_id,
+            issuer=cluster.issuer,
+            namespace=namespace,
+            service_account=service_account,
+        )
+        return SecretReader(f"aks-{namespace}-{service_account}", args, self._opts)
+
+    def endpoints(self, image: pulumi.Input[str], after: Sequence[pulumi.Resource]) -> Mapping[str, Endpoint]:
         """Azure ML and Container Instances."""
         settings, registry = self._settings, self.registry
         if not (settings.model and registry and (settings.azure_ml or settings.container_instances)):
             return {}
         alarms, found = self._alarm_group(), dict[str, Endpoint]()
         if settings.azure_ml:
-            found.update(self._azure_ml(settings.azure_ml, settings.model, image, registry, alarms))
+            found.update(self._azure_ml(settings.azure_ml, settings.model, image, registry, alarms, after))
         if settings.container_instances and self._network:
             subnet = self._network.container_subnet_id
             block = settings.container_instances
@@ -83,6 +120,7 @@ class Azure:
         image: pulumi.Input[str],
         registry: AcrRepository,
         alarms: pulumi.Input[str] | None,
+        after: Sequence[pulumi.Resource],
     ) -> Mapping[str, Endpoint]:
         args = AzureMlArgs(
             settings=settings,
@@ -95,6 +133,8 @@ class Azure:
             tags=self._stack.tags,
             objectives=self._settings.objectives,
             alarm_group_id=alarms,
+            cluster=self._aks,
+            after=after,
         )
         return AzureMl("azure-ml", args, self._opts).endpoints
 

@@ -10,15 +10,21 @@ from pulumi_azure_native import containerservice
 from pulumi_azure_native.containerservice import AgentPoolUpgradeSettingsArgsDict
 
 from infra.clusters.aks.context import AksContext
-from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
-from infra.settings.aks import SYSTEM_POOL, UP_TO_ON_DEMAND_PRICE, AksGpuPoolSettings
-from infra.settings.clusters import Capacity
-
-POOL_LABEL = "inference-platform/pool"
+from infra.clusters.gpu import NODE_LABEL, NODE_TAINT, POOL_LABEL
+from infra.settings.aks import UP_TO_ON_DEMAND_PRICE, AksGpuPoolSettings, AksSettings
+from infra.settings.clusters import SYSTEM_POOL, Capacity
 
 # AKS puts both on every spot node (https://learn.microsoft.com/azure/aks/spot-node-pool).
 SPOT_LABEL = ("kubernetes.azure.com/scalesetpriority", "spot")
 SPOT_TAINT = (*SPOT_LABEL, "NoSchedule")
+
+# Instead of ours, since Azure ML's servers tolerate no others; the second keeps Azure ML's own services off
+# (https://learn.microsoft.com/azure/machine-learning/reference-kubernetes#supported-azure-machine-learning-taints-and-tolerations).
+AZURE_ML_LABEL = ("inference-platform/azure-ml", "true")
+AZURE_ML_TAINTS = (
+    ("ml.azure.com/amlarc", "true", "NoSchedule"),
+    ("ml.azure.com/amlarc-workload", "true", "NoSchedule"),
+)
 
 # One system for all nodes: the GPU Operator runs on a cluster of one kind only
 # (https://learn.microsoft.com/azure/aks/nvidia-gpu-operator).
@@ -38,7 +44,10 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolArgs:
-    """`gpu` pools are autoscaled between `min` and `max`; the others have `min` nodes. Prices are USD per hour."""
+    """`gpu` pools are autoscaled between `min` and `max`; the others have `min` nodes. Prices are USD per hour.
+
+    The nodes of an `azure_ml` pool are Azure ML's alone.
+    """
 
     name: str
     vm_size: str
@@ -47,6 +56,7 @@ class PoolArgs:
     max: int
     disk_gib: int
     gpu: bool
+    azure_ml: bool = False
     max_price: float = UP_TO_ON_DEMAND_PRICE
 
     @property
@@ -79,6 +89,7 @@ def gpu_pool(name: str, pool: AksGpuPoolSettings) -> PoolArgs:
         max=pool.max,
         disk_gib=pool.disk_gib,
         gpu=True,
+        azure_ml=pool.azure_ml,
         max_price=pool.max_price,
     )
 
@@ -89,21 +100,28 @@ def azure_name(pool: PoolArgs, zones: Sequence[str]) -> str:
     So a change makes the new pool first, under a name of its own, and then drains and deletes the old one
     (https://learn.microsoft.com/azure/aks/resize-node-pool).
     """
-    fixed = (pool.vm_size, pool.capacity, pool.disk_gib, pool.gpu, pool.max_price, *zones)
+    fixed = (pool.vm_size, pool.capacity, pool.disk_gib, pool.gpu, pool.azure_ml, pool.max_price, *zones)
     return pool.name + hashlib.sha256(repr(fixed).encode()).hexdigest()[:4]
 
 
 def labels(pool: PoolArgs) -> Mapping[str, str]:
     """What the pool's nodes are found by."""
     own = {POOL_LABEL: pool.name}
-    gpu = dict([NODE_LABEL]) if pool.gpu else {}
-    return own | gpu | (dict([SPOT_LABEL]) if pool.is_spot else {})
+    users = dict([AZURE_ML_LABEL if pool.azure_ml else NODE_LABEL]) if pool.gpu else {}
+    return own | users | (dict([SPOT_LABEL]) if pool.is_spot else {})
 
 
 def taints(pool: PoolArgs) -> list[str]:
     """What keeps other pods off the pool's nodes, as `key=value:effect`."""
-    marks = ([NODE_TAINT] if pool.gpu else []) + ([SPOT_TAINT] if pool.is_spot else [])
+    users = (AZURE_ML_TAINTS if pool.azure_ml else (NODE_TAINT,)) if pool.gpu else ()
+    marks = (*users, SPOT_TAINT) if pool.is_spot else users
     return [f"{key}={value}:{effect}" for key, value, effect in marks]
+
+
+def gpu_taints(settings: AksSettings) -> tuple[tuple[str, str, str], ...]:
+    """What GPU nodes may carry; Azure ML's are for the GPU Operator: our label keeps the model server off them."""
+    azure_ml = any(pool.azure_ml for pool in settings.gpu_pools.values())
+    return (NODE_TAINT, SPOT_TAINT, *(AZURE_ML_TAINTS if azure_ml else ()))
 
 
 def priorities(pools: Sequence[PoolArgs], zones: Sequence[str]) -> str:

@@ -10,11 +10,12 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from infra.clouds.azure.network import AzureNetwork
 from infra.clusters.aks.agent_pools import (
+    AZURE_ML_LABEL,
     SPOT_LABEL,
-    SPOT_TAINT,
     Placement,
     agent_pool,
     gpu_pool,
+    gpu_taints,
     priorities,
     system_pool,
 )
@@ -23,9 +24,9 @@ from infra.clusters.aks.control_plane import ControlPlane
 from infra.clusters.aks.identities import Identities
 from infra.clusters.aks.kubeconfig import certificate_authority, kubeconfig
 from infra.clusters.cluster import InternalLoadBalancer
-from infra.clusters.gpu import NODE_TAINT
-from infra.settings.aks import SYSTEM_POOL, AksSettings
+from infra.settings.aks import AksSettings
 from infra.settings.azure import AzureSettings
+from infra.settings.clusters import SYSTEM_POOL
 
 # The names that the cluster autoscaler looks for
 # (https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/expander/priority/readme.md).
@@ -45,7 +46,10 @@ class AksClusterArgs:
 
 
 class AksCluster(pulumi.ComponentResource):
-    """Control plane, node pools and storage classes; satisfies `infra.clusters.cluster.Cluster`."""
+    """Control plane, node pools and storage classes; satisfies `infra.clusters.cluster.Cluster`.
+
+    Azure ML can be attached to it: it satisfies `infra.managed.azure_ml.attached_cluster.AttachableCluster` too.
+    """
 
     name: str
     provider: kubernetes.Provider
@@ -54,9 +58,13 @@ class AksCluster(pulumi.ComponentResource):
     gpu_time_slices: int
     kubeconfig: pulumi.Output[str]
     issuer: pulumi.Output[str]
+    cluster_id: pulumi.Output[str]
+    cluster_name: pulumi.Output[str]
+    system_nodes: int
+    gpu_taints: Sequence[tuple[str, str, str]]
 
     spot_labels = (SPOT_LABEL,)
-    gpu_taints = (NODE_TAINT, SPOT_TAINT)
+    azure_ml_label = AZURE_ML_LABEL
     # https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/microsoft-aks.html
     gpu_runtime_class = "nvidia-container-runtime"
     has_gpu_operator = False
@@ -75,7 +83,7 @@ class AksCluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: AksClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:clusters:AksCluster", name, None, opts)
         self.name, self.network_cidr = name, args.network.cidr
-        self.gpu_time_slices = args.aks.gpu_time_slices
+        self.gpu_time_slices, self.gpu_taints = args.aks.gpu_time_slices, gpu_taints(args.aks)
         child = pulumi.ResourceOptions(parent=self)
         context = AksContext(
             azure=args.azure,
@@ -86,6 +94,7 @@ class AksCluster(pulumi.ComponentResource):
         )
         identities = Identities(name, context, args.registry_id, child)
         cluster = ControlPlane(name, context, identities, child).cluster
+        self.cluster_id, self.cluster_name, self.system_nodes = cluster.id, cluster.name, args.aks.system_pool.nodes
         self.issuer = cluster.oidc_issuer_profile.apply(lambda profile: profile.issuer_url if profile else "")
         placement = Placement(context=context, cluster_name=cluster.name)
         system = agent_pool(f"{name}-{SYSTEM_POOL}", placement, system_pool(context), parent=self)

@@ -75,7 +75,7 @@ class ControlPlane(pulumi.ComponentResource):
             },
             identity_profile={"kubeletidentity": kubelet_identity(identities)},
             aad_profile=entra(context),
-            disable_local_accounts=True,
+            disable_local_accounts=not context.aks.local_accounts,
             enable_rbac=True,
             api_server_access_profile=api_access(context.aks, context.network.outbound_cidr),
             network_profile=network_profile(context.aks),

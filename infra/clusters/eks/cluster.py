@@ -24,7 +24,8 @@ from infra.clusters.eks.office_hours import OfficeHours, OfficeHoursArgs
 from infra.clusters.eks.shared_storage import SharedStorage, SharedStorageArgs
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.aws import AwsSettings
-from infra.settings.eks import SYSTEM_POOL, EksSettings, GpuPoolSettings
+from infra.settings.clusters import SYSTEM_POOL
+from infra.settings.eks import EksSettings, GpuPoolSettings
 from infra.settings.office_hours import OfficeHoursSettings
 
 

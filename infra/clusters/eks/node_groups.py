@@ -11,14 +11,13 @@ from pulumi_aws.eks import NodeGroupScalingConfigArgsDict, NodeGroupTaintArgsDic
 
 from infra.clouds.aws.iam import Role
 from infra.clusters.eks.context import EksContext
-from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
-from infra.settings.clusters import Capacity
-from infra.settings.eks import LATEST, SYSTEM_POOL, EksSettings, GpuPoolSettings
+from infra.clusters.gpu import NODE_LABEL, NODE_TAINT, POOL_LABEL
+from infra.settings.clusters import SYSTEM_POOL, Capacity
+from infra.settings.eks import LATEST, EksSettings, GpuPoolSettings
 
 ROOT_DEVICE = "/dev/xvda"
 """The root volume's device on Amazon Linux 2023."""
 
-POOL_LABEL = "inference-platform/pool"
 CAPACITY_LABEL = "eks.amazonaws.com/capacityType"
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html; the CNI has a role of its own.

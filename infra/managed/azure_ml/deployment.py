@@ -1,4 +1,4 @@
-"""A deployment of an online endpoint: the server's image on instances of its own, with autoscaling and alarms."""
+"""A deployment of an online endpoint: the server's image on instances of its own."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,20 @@ import pulumi_azure_native as azure
 from pulumi_azure_native.machinelearningservices import (
     DefaultScaleSettingsArgs,
     EnvironmentVersionPropertiesArgsDict,
+    KubernetesOnlineDeploymentArgs,
     ManagedOnlineDeploymentArgs,
     OnlineRequestSettingsArgs,
     OperatingSystemType,
     ProbeSettingsArgs,
+    TargetUtilizationScaleSettingsArgs,
 )
 
 from inference_app.contract import PORT, ExecutionProvider, Route
+from infra.managed.azure_ml.attached_cluster import INSTANCE_TYPE
 from infra.managed.azure_ml.autoscaling import profile, utilisation_metrics
 from infra.managed.azure_monitor import metric_alert, saturation_alarm
 from infra.serving.environment import server_environment
-from infra.settings.azure_ml import AzureMlSettings, DeploymentSettings
+from infra.settings.azure_ml import AzureMlSettings, Compute, DeploymentSettings
 from infra.settings.served import ModelSettings
 
 LOAD_SECONDS = 300
@@ -50,17 +53,21 @@ class MlDeployment(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         deployment = self._deployment()
-        azure.monitor.AutoscaleSetting(
-            name,
-            resource_group_name=args.resource_group_name,
-            target_resource_uri=deployment.id,
-            enabled=True,
-            profiles=[profile(args.settings, deployment.id)],
-            opts=self._child,
-        )
-        if args.alarms:
+        # On a cluster Azure ML's router scales the servers, and Azure Monitor sees nothing of them.
+        if args.settings.compute is Compute.MANAGED:
+            self._autoscale(deployment)
             self._alarms(deployment)
         self.register_outputs({"id": deployment.id})
+
+    def _autoscale(self, deployment: azure.machinelearningservices.OnlineDeployment) -> None:
+        azure.monitor.AutoscaleSetting(
+            self._name,
+            resource_group_name=self._args.resource_group_name,
+            target_resource_uri=deployment.id,
+            enabled=True,
+            profiles=[profile(self._args.settings, deployment.id)],
+            opts=self._child,
+        )
 
     def _deployment(self) -> azure.machinelearningservices.OnlineDeployment:
         args = self._args
@@ -71,7 +78,7 @@ class MlDeployment(pulumi.ComponentResource):
             workspace_name=args.workspace_name,
             endpoint_name=args.endpoint.name,
             deployment_name=args.deployment,
-            properties=managed_properties(args.settings, served(args.model, wanted), self._environment(wanted).id),
+            properties=deployment_properties(args.settings, served(args.model, wanted), self._environment(wanted).id),
             sku={"name": "Default", "capacity": args.settings.instances.min},
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -96,7 +103,7 @@ class MlDeployment(pulumi.ComponentResource):
         )
 
     def _alarms(self, deployment: azure.machinelearningservices.OnlineDeployment) -> None:
-        for metric in utilisation_metrics(self._args.settings):
+        for metric in utilisation_metrics(self._args.settings) if self._args.alarms else ():
             metric_alert(
                 f"{self._name}-{metric}",
                 saturation_alarm(metric),
@@ -138,19 +145,21 @@ def environment_properties(image: pulumi.Input[str], path: str) -> EnvironmentVe
     }
 
 
-def managed_properties(
+def deployment_properties(
     settings: AzureMlSettings, model: ModelSettings, environment_id: pulumi.Input[str]
-) -> ManagedOnlineDeploymentArgs:
-    """The server on managed instances, with the settings that it has on every target.
+) -> ManagedOnlineDeploymentArgs | KubernetesOnlineDeploymentArgs:
+    """The server on its compute, with the settings that it has on every target.
 
     Objects, since a choice of types takes no dictionaries.
     """
     provider = ExecutionProvider.CUDA if settings.has_gpu else ExecutionProvider.CPU
-    return ManagedOnlineDeploymentArgs(
-        endpoint_compute_type="Managed",
+    on_cluster = settings.compute is Compute.AKS
+    kind = KubernetesOnlineDeploymentArgs if on_cluster else ManagedOnlineDeploymentArgs
+    return kind(
+        endpoint_compute_type="Kubernetes" if on_cluster else "Managed",
         environment_id=environment_id,
         environment_variables=server_environment(model, provider),
-        instance_type=settings.instance_type,
+        instance_type=INSTANCE_TYPE if on_cluster else settings.instance_type,
         request_settings=OnlineRequestSettingsArgs(
             max_concurrent_requests_per_instance=settings.max_concurrent_requests,
             request_timeout=f"PT{settings.request_timeout_seconds}S",
@@ -158,7 +167,21 @@ def managed_properties(
         # A server that loads its models is live already.
         liveness_probe=probe(failures=6),
         readiness_probe=probe(failures=LOAD_SECONDS // 10),
-        scale_settings=DefaultScaleSettingsArgs(scale_type="Default"),
+        scale_settings=router_scaling(settings) if on_cluster else DefaultScaleSettingsArgs(scale_type="Default"),
+    )
+
+
+def router_scaling(settings: AzureMlSettings) -> TargetUtilizationScaleSettingsArgs:
+    """How Azure ML's router on a cluster adds and removes servers, by the share of them that are busy.
+
+    https://learn.microsoft.com/azure/machine-learning/how-to-kubernetes-inference-routing-azureml-fe#autoscaling
+    """
+    return TargetUtilizationScaleSettingsArgs(
+        scale_type="TargetUtilization",
+        min_instances=settings.instances.min,
+        max_instances=settings.instances.max,
+        target_utilization_percentage=settings.target_utilisation,
+        polling_interval="PT1S",
     )
 
 

@@ -1,6 +1,6 @@
 """The online endpoint: workspace, identity, deployments, shares of traffic, logs and alarms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -9,11 +9,12 @@ from pulumi_azure_native.machinelearningservices import ManagedServiceIdentityTy
 
 from infra.clouds.azure.identity import BuiltInRole, role_assignment
 from infra.endpoint import Endpoint, EndpointKind
+from infra.managed.azure_ml.attached_cluster import AttachableCluster, AttachedCluster, AttachedClusterArgs
 from infra.managed.azure_ml.deployment import MlDeployment, MlDeploymentArgs, scoring_path
 from infra.managed.azure_ml.traffic import TrafficArgs, first_properties, set_traffic
 from infra.managed.azure_ml.workspace import MlWorkspace, MlWorkspaceArgs
 from infra.managed.azure_monitor import endpoint_alarms, metric_alert
-from infra.settings.azure_ml import AzureMlSettings
+from infra.settings.azure_ml import AzureMlSettings, Compute
 from infra.settings.monitoring import ObjectiveSettings
 from infra.settings.served import ModelSettings
 
@@ -26,7 +27,8 @@ LOGS = ("AmlOnlineEndpointConsoleLog", "AmlOnlineEndpointEventLog")
 class AzureMlArgs:
     """`image` lies in the registry `registry_id`; `tags` are the stack's.
 
-    `objectives` adds the alarms, which go to `alarm_group_id`.
+    `objectives` adds the alarms, which go to `alarm_group_id`; `cluster` is where the servers run, if the settings
+    want it, and runs a Prometheus operator, one of `after`, if there are objectives.
     """
 
     settings: AzureMlSettings
@@ -39,10 +41,12 @@ class AzureMlArgs:
     tags: Mapping[str, str]
     objectives: ObjectiveSettings | None = None
     alarm_group_id: pulumi.Input[str] | None = None
+    cluster: AttachableCluster | None = None
+    after: Sequence[pulumi.Resource] = ()
 
 
 class AzureMl(pulumi.ComponentResource):
-    """A managed online endpoint whose callers bring a token of Microsoft Entra.
+    """An online endpoint whose callers bring a token: of Microsoft Entra, or Azure ML's own on a cluster.
 
     https://learn.microsoft.com/azure/machine-learning/concept-endpoints-online-auth
     """
@@ -64,19 +68,47 @@ class AzureMl(pulumi.ComponentResource):
             self._child,
         )
         identity = self._identity()
+        self._compute_id = self._attach(identity)
         self._endpoint = self._make_endpoint(identity)
         self._serve(identity)
-        self._watch()
+        if self._compute_id is None:
+            self._watch()
         path = scoring_path(args.model)
         # The engine's first preview has no address, and does not say either that there will be one.
         address = self._endpoint.properties.apply(lambda made: scoring_address(made.scoring_uri or "", path))
-        self.endpoints = {name: Endpoint(kind=EndpointKind.AZURE_ML, address=address, model=args.model.name)}
+        self.endpoints = {
+            name: Endpoint(
+                kind=EndpointKind.AZURE_ML,
+                address=address,
+                model=args.model.name,
+                resource_id=self._endpoint.id if self._compute_id else None,
+            )
+        }
         self.register_outputs({"address": address})
 
     def _identity(self) -> azure.managedidentity.UserAssignedIdentity:
         return azure.managedidentity.UserAssignedIdentity(
             f"{self._name}-identity", resource_group_name=self._args.resource_group_name, opts=self._child
         )
+
+    def _attach(self, identity: azure.managedidentity.UserAssignedIdentity) -> pulumi.Output[str] | None:
+        args = self._args
+        if args.settings.compute is not Compute.AKS:
+            return None
+        if args.cluster is None:
+            raise pulumi.RunError("Azure ML is to run on the stack's AKS, of which there is none")
+        attached = AttachedClusterArgs(
+            cluster=args.cluster,
+            resources=args.settings.resources,
+            tls=args.settings.tls,
+            workspace=self._workspace.workspace,
+            identity_id=identity.id,
+            resource_group_name=args.resource_group_name,
+            subscription_id=args.subscription_id,
+            has_prometheus=args.objectives is not None,
+            after=args.after,
+        )
+        return AttachedCluster(f"{self._name}-cluster", attached, self._child).compute_id
 
     def _roles(self, identity: azure.managedidentity.UserAssignedIdentity) -> list[pulumi.Resource]:
         """What Azure, as the endpoint, needs to start its servers.
@@ -107,7 +139,7 @@ class AzureMl(pulumi.ComponentResource):
             resource_group_name=self._args.resource_group_name,
             workspace_name=self._workspace.name,
             identity={"type": ManagedServiceIdentityType.USER_ASSIGNED, "user_assigned_identities": [identity.id]},
-            properties=first_properties(self._args.settings),
+            properties=first_properties(self._args.settings, self._compute_id),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=self._roles(identity),
@@ -129,6 +161,7 @@ class AzureMl(pulumi.ComponentResource):
             identity_id=identity.id,
             resource_group_name=args.resource_group_name,
             tags=args.tags,
+            compute_id=self._compute_id,
         )
         options = pulumi.ResourceOptions(parent=self, depends_on=deployments)
         set_traffic(f"{self._name}-traffic", traffic, options)

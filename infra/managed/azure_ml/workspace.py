@@ -42,6 +42,7 @@ class MlWorkspace(pulumi.ComponentResource):
     https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
     """
 
+    workspace: azure.machinelearningservices.Workspace
     name: pulumi.Output[str]
     storage_id: pulumi.Output[str]
     logs_id: pulumi.Output[str]
@@ -57,8 +58,8 @@ class MlWorkspace(pulumi.ComponentResource):
             opts=self._child,
         )
         storage = self._storage()
-        workspace = self._workspace(storage, logs)
-        self.name, self.storage_id, self.logs_id = workspace.name, storage.id, logs.id
+        self.workspace = self._workspace(storage, logs)
+        self.name, self.storage_id, self.logs_id = self.workspace.name, storage.id, logs.id
         self.register_outputs({"name": self.name})
 
     def _storage(self) -> azure.storage.StorageAccount:

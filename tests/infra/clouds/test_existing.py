@@ -32,7 +32,7 @@ def in_cloud(image: ImageSettings | None) -> tuple[Plan, dict[str, Any]]:
         stack = Stack(settings=StackSettings.model_construct(image=image), name="platform-test", tags={})
         cloud: Cloud = Existing(stack, SETTINGS)
         seen.update(name=cloud.name, registry=cloud.registry, clusters=cloud.clusters())
-        seen["endpoints"] = cloud.endpoints("image")
+        seen["endpoints"] = cloud.endpoints("image", [])
 
     return run(program, {}), seen
 

@@ -19,11 +19,13 @@ from tests.infra.samples import DIGEST, children
 REGISTRY, TASK = "azure-native:containerregistry:Registry", "azure-native:containerregistry:Task"
 
 
-def preview(**changes: object) -> Plan:
+def preview(*, private_links: bool = False, **changes: object) -> Plan:
     settings = ImageSettings.model_validate(changes, strict=False)
 
     def program() -> None:
-        args = AcrRepositoryArgs(name="model-server", resource_group_name="platform", settings=settings)
+        args = AcrRepositoryArgs(
+            name="model-server", resource_group_name="platform", settings=settings, private_links=private_links
+        )
         registry = AcrRepository("registry", args)
         image = ModelImage("image", ModelImageArgs(settings=settings, registries={"azure": registry}))
         pulumi.export("image", image.refs["azure"])
@@ -89,3 +91,11 @@ def test_a_planted_mistake_is_found() -> None:
     plan = run(lambda: made.append(azure.containerregistry.Registry("bad", resource_group_name="g", sku=wrong)), {})
 
     assert [failure.problem.path for failure in check_plan(plan).failures] == ["sku.tire"]
+
+
+def test_premium_is_paid_for_only_where_private_endpoints_need_it(built: Plan) -> None:
+    linked = preview(private_links=True)
+
+    assert built.one(REGISTRY).inputs["sku"] == {"name": "Standard"}
+    assert linked.one(REGISTRY).inputs["sku"] == {"name": "Premium"}
+    assert [str(failure) for failure in check_plan(linked).failures] == []

@@ -38,6 +38,8 @@ def test_what_is_left_out_is_private_unprotected_spot_and_free_of_charge() -> No
     assert settings.gpu_pools["spot"].min == 0
     assert settings.gpu_pools["spot"].max_price == -1
     assert settings.deletion_protection is False
+    assert settings.local_accounts is False
+    assert settings.key_vault is None
 
 
 def test_somebody_must_be_able_to_get_in() -> None:
@@ -69,6 +71,11 @@ def test_the_system_pools_name_is_taken() -> None:
             "and set serving.replicas.minOutsideOfficeHours",
         ),
         ({"min": 3}, "gpuPools.spot.max must be at least min, 3, got 2"),
+        (
+            {"azureMl": True},
+            "gpuPools.spot.capacity must be on-demand where azureMl is true, got spot; Azure ML's pods tolerate no "
+            "spot node",
+        ),
     ],
 )
 def test_a_pool_that_azure_would_refuse_or_ignore_is_refused_first(pool: dict[str, object], mistake: str) -> None:
@@ -111,3 +118,24 @@ def test_zones_are_numbers_in_quotes_each_once() -> None:
     assert read(zones=["1", "3"]).zones == ("1", "3")
     assert mistakes(zones=["4"]) == ["zones.0 must match ^[1-3]$, got 4"]
     assert mistakes(zones=["1", "1"]) == ['zones must name each once, got ["1", "1"]']
+
+
+def test_nodes_of_azure_ml_are_counted_apart() -> None:
+    settings = read(gpuPools={"spot": T4, "ml": {**T4, "max": 3, "capacity": "on-demand", "azureMl": True}})
+
+    assert (settings.gpu_pods(1), settings.azure_ml_pods(1)) == (2, 3)
+
+
+def test_readers_of_secrets_are_service_accounts_each_once() -> None:
+    settings = read(keyVault={"readers": ["serving/model-server", "external-secrets/reader"]})
+
+    assert settings.key_vault
+    assert settings.key_vault.public_access_cidrs == ()
+    assert mistakes(keyVault={"readers": []}) == ["keyVault.readers must have at least 1 items, got 0"]
+    assert mistakes(keyVault={"readers": ["a/b", "a/b"]}) == [
+        'keyVault.readers must name each once, got ["a/b", "a/b"]'
+    ]
+    for wrong in ("reader", "Serving/reader", "serving/", "a/b/c"):
+        mistake, *_ = mistakes(keyVault={"readers": [wrong]})
+        assert mistake.startswith("keyVault.readers.0 must match ^[a-z0-9]")
+        assert mistake.endswith(f", got {wrong}")

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +12,12 @@ CPU_TYPE = "Standard_F4s_v2"
 
 
 def refusal(block: Mapping[str, Any]) -> str:
+    return mistakes({"instanceType": CPU_TYPE, **block})
+
+
+def mistakes(block: Mapping[str, Any]) -> str:
     with pytest.raises(ValidationError) as caught:
-        AzureMlSettings.model_validate({"instanceType": CPU_TYPE, **block})
+        AzureMlSettings.model_validate_json(json.dumps(block))
     return "\n".join(line(error, AzureMlSettings) for error in caught.value.errors())
 
 
@@ -71,3 +76,44 @@ def test_no_schedule_is_promised_that_azure_monitor_cannot_keep() -> None:
 
 def test_bounds_out_of_order_are_refused() -> None:
     assert refusal({"instances": {"min": 3, "max": 2}}) == "instances.max must be at least min, 3, got 2"
+
+
+def test_managed_machines_are_named_and_a_clusters_are_not() -> None:
+    on_cluster = AzureMlSettings.model_validate_json(json.dumps({"compute": "aks"}))
+
+    assert on_cluster.has_gpu
+    assert on_cluster.resources.gpus == 1
+    assert on_cluster.tls is None
+    assert mistakes({}) == "instanceType is required where compute is managed; add it, as Standard_NC4as_T4_v3"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        (
+            "instanceType",
+            "Standard_NC4as_T4_v3",
+            '"Standard_NC4as_T4_v3": servers run on aks.gpuPools with azureMl: true',
+        ),
+        # Even a default: it would say what is not so.
+        ("publicAccess", True, "true: the endpoint is in the cluster's network only"),
+        ("privateEgress", False, "false: servers leave as all pods of the cluster do"),
+        ("usualRequestsPerMinute", 60, "60: Azure Monitor has no metrics of it"),
+    ],
+)
+def test_what_a_cluster_cannot_do_is_refused_with_the_reason(key: str, value: object, told: str) -> None:
+    told = f"{key} must be absent where compute is aks, got {told}; remove it"
+
+    assert mistakes({"compute": "aks", key: value}) == told
+
+
+def test_a_clusters_settings_are_refused_on_managed_machines() -> None:
+    assert refusal({"tls": {"host": "models.example.com", "secret": "tls"}}) == (
+        'tls must be absent where compute is managed, got {"host": "models.example.com", "secret": "tls"}: '
+        "Azure's own certificate is shown; remove it"
+    )
+    assert refusal({"resources": {"gpus": 2}}).startswith("resources must be absent where compute is managed, got {")
+
+
+def test_no_server_of_a_cluster_goes_without_a_gpu() -> None:
+    assert mistakes({"compute": "aks", "resources": {"gpus": 0}}) == "resources.gpus must be at least 1, got 0"

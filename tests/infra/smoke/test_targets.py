@@ -98,6 +98,16 @@ def test_a_scoring_address_is_asked_with_a_token(server: str, azure: Path, smoke
     assert asked.startswith("account get-access-token --resource https://ml.azure.com ")
 
 
+def test_an_endpoint_on_a_cluster_is_asked_with_a_token_of_its_own(server: str, azure: Path, smoke: Smoke) -> None:
+    endpoint_id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/o/e"
+    with Loopback(online_endpoint(server)) as url:
+        run = smoke({"azure-ml": {"kind": "azure-ml", "address": url.url + INFER, "resource_id": endpoint_id}})
+
+    assert run.code == 0, run.out
+    asked = azure.read_text(encoding="utf-8")
+    assert asked.startswith(f"rest --method post --url https://management.azure.com{endpoint_id}/token?api-version=")
+
+
 def test_a_refused_token_says_which_role_is_missing(server: str, azure: Path, smoke: Smoke) -> None:
     (azure.parent / "az").write_text("#!/bin/sh\necho another\n", encoding="utf-8")
     with Loopback(online_endpoint(server)) as url:

@@ -85,3 +85,11 @@ def changed() -> Plan:
         logRetentionDays=90,
         deletionProtection=True,
     )
+
+
+@pytest.fixture(scope="session")
+def shared_with_azure_ml() -> Plan:
+    """The cluster with a pool that is Azure ML's."""
+    azure_ml = {"capacity": "on-demand", "vmSize": "Standard_NC4as_T4_v3", "max": 2, "azureMl": True}
+    own = {"vmSize": "Standard_NC4as_T4_v3", "max": 4}
+    return preview_aks(localAccounts=True, gpuPools={"t4": own, "ml": azure_ml})

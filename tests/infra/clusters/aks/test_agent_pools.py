@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.clusters.aks.agent_pools import PoolArgs, azure_name, gpu_pool, priorities
+from infra.clusters.aks.agent_pools import SPOT_TAINT, PoolArgs, azure_name, gpu_pool, gpu_taints, priorities
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
 from infra.preview import Plan
 from infra.settings.clusters import Capacity
@@ -75,6 +75,27 @@ def test_gpu_nodes_carry_our_mark_and_azures_and_system_nodes_neither(aks: Plan)
     assert pool(aks, "system")["nodeLabels"] == {"inference-platform/pool": "system"}
 
 
+def test_nodes_of_azure_ml_carry_its_marks_instead_of_ours(shared_with_azure_ml: Plan) -> None:
+    found = pool(shared_with_azure_ml, "ml")
+
+    assert found["nodeTaints"] == [
+        "ml.azure.com/amlarc=true:NoSchedule",
+        "ml.azure.com/amlarc-workload=true:NoSchedule",
+    ]
+    assert found["nodeLabels"] == {"inference-platform/pool": "ml", "inference-platform/azure-ml": "true"}
+    assert "ml.azure.com" not in str(pool(shared_with_azure_ml, "t4"))
+
+
+def test_gpu_nodes_may_carry_azure_mls_taints_only_where_a_pool_is_its() -> None:
+    azure_ml = {"ml": {**T4, "capacity": "on-demand", "azureMl": True}}
+    without, shared = aks_settings(), aks_settings(gpuPools=azure_ml)
+
+    assert gpu_taints(without) == (NODE_TAINT, SPOT_TAINT)
+    assert {key for key, _, _ in gpu_taints(shared)} - {key for key, _, _ in gpu_taints(without)} == {
+        "ml.azure.com/amlarc", "ml.azure.com/amlarc-workload",
+    }  # fmt: skip
+
+
 def test_azure_installs_the_driver_on_gpu_nodes_only(aks: Plan) -> None:
     assert pool(aks, "t4spot")["gpuProfile"] == {"driver": "Install"}
     assert "gpuProfile" not in pool(aks, "system")
@@ -101,6 +122,12 @@ def test_what_azure_cannot_change_in_a_pool_makes_a_new_one_beside_it(change: di
     assert old != new
     assert old[:-4] == new[:-4] == "spot"
     assert azure_name(made(), ("1", "2")) != old
+
+
+def test_a_pool_that_becomes_azure_mls_is_a_new_one() -> None:
+    own, azure_ml = made(capacity="on-demand"), made(capacity="on-demand", azureMl=True)
+
+    assert azure_name(own, ()) != azure_name(azure_ml, ())
 
 
 def test_what_azure_can_change_stays_in_its_pool() -> None:

@@ -2,6 +2,7 @@ import base64
 import json
 from typing import Any
 
+import pulumi
 import pulumi_azure_native as azure
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from infra.clusters.aks import AksCluster
 from infra.clusters.aks.agent_pools import SPOT_TAINT
 from infra.clusters.cluster import Cluster
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
+from infra.managed.azure_ml.attached_cluster import AttachableCluster
 from infra.preview import Plan, run
 from infra.preview.checks import check_plan
 from infra.workloads import run_on
@@ -48,8 +50,10 @@ def test_each_component_is_the_parent_of_its_parts(aks: Plan, component: str, ow
     assert sorted(type_.rpartition(":")[2] for type_ in found.elements()) == sorted(owned)
 
 
-def test_every_input_fits_its_schema(aks: Plan, changed: Plan) -> None:
-    assert [str(failure) for plan in (aks, changed) for failure in check_plan(plan).failures] == []
+def test_every_input_fits_its_schema(aks: Plan, changed: Plan, shared_with_azure_ml: Plan) -> None:
+    assert [
+        str(failure) for plan in (aks, changed, shared_with_azure_ml) for failure in check_plan(plan).failures
+    ] == []
 
 
 def test_every_taggable_resource_carries_the_stacks_tags(aks: Plan) -> None:
@@ -164,6 +168,43 @@ def test_the_gpu_operator_uses_the_driver_and_runtime_of_azures_images(served: P
     assert values["operator"] == {"runtimeClass": "nvidia-container-runtime"}
     assert (values["driver"], values["toolkit"]) == ({"enabled": False}, {"enabled": False})
     assert tolerated == {NODE_TAINT, SPOT_TAINT}
+
+
+def test_the_gpu_operator_reaches_azure_mls_nodes_and_the_model_server_stays_off_them() -> None:
+    azure_ml = {"vmSize": "Standard_NC4as_T4_v3", "max": 2, "capacity": "on-demand", "azureMl": True}
+    own = {"vmSize": "Standard_NC4as_T4_v3", "max": 4}
+
+    def program() -> None:
+        cluster = make_cluster(aks_settings(gpuPools={"own": own, "ml": azure_ml}))
+        run_on(cluster, settings(), "registry.example/model-server@sha256:0")
+
+    plan = run(program, {})
+    tainted = plan.one(POOL, "aks-ml").inputs
+    operator = plan.one("kubernetes:helm.sh/v3:Release", "aks-gpu-operator").inputs["values"]["daemonsets"]
+    pod = plan.one("kubernetes:apps/v1:Deployment", "aks-model-server").inputs["spec"]["template"]["spec"]
+    tolerated = {f"{each['key']}={each['value']}:{each['effect']}" for each in operator["tolerations"]}
+
+    assert set(tainted["nodeTaints"]) <= tolerated
+    assert pod["nodeSelector"].items().isdisjoint(tainted["nodeLabels"].items())
+    assert pod["nodeSelector"].items() <= plan.one(POOL, "aks-own").inputs["nodeLabels"].items()
+
+
+def test_azure_ml_is_told_where_to_attach_and_which_nodes_are_its() -> None:
+    found: list[AksCluster] = []
+    azure_ml = {"vmSize": "Standard_NC4as_T4_v3", "max": 2, "capacity": "on-demand", "azureMl": True}
+
+    def program() -> None:
+        cluster = make_cluster(aks_settings(gpuPools={"ml": azure_ml}, systemPool={"nodes": 3}))
+        attachable: AttachableCluster = cluster
+        found.append(cluster)
+        pulumi.export("attached", [attachable.cluster_id, attachable.cluster_name])
+
+    plan = run(program, {})
+    (cluster,) = found
+
+    assert plan.exports["attached"] == ["${aks.id: string}", "${aks.name: string}"]
+    assert cluster.system_nodes == 3
+    assert dict([cluster.azure_ml_label]).items() <= plan.one(POOL, "aks-ml").inputs["nodeLabels"].items()
 
 
 def test_clients_of_the_network_keep_their_address_and_are_let_in_by_it(served: Plan) -> None:

@@ -31,6 +31,10 @@ def test_only_entra_identities_get_in(aks: Plan) -> None:
     assert found["aadProfile"]["adminGroupObjectIDs"] == [GROUP]
 
 
+def test_azures_own_administrator_is_there_only_where_asked_for(shared_with_azure_ml: Plan) -> None:
+    assert cluster(shared_with_azure_ml)["disableLocalAccounts"] is False
+
+
 def test_the_api_is_private_unless_ranges_are_named(aks: Plan, changed: Plan) -> None:
     private = cluster(aks)["apiServerAccessProfile"]
     public = cluster(changed)["apiServerAccessProfile"]

@@ -1,0 +1,117 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from infra.settings import rules
+from infra.settings.messages import line
+from infra.settings.stack import StackSettings
+from tests.infra.samples import REMOVED, settings
+
+AZURE = {
+    "subscriptionId": "00000000-0000-0000-0000-000000000000",
+    "tenantId": "11111111-1111-1111-1111-111111111111",
+    "location": "westeurope",
+    "network": {"cidr": "10.32.0.0/16"},
+}
+T4 = {"vmSize": "Standard_NC4as_T4_v3", "max": 4}
+ML_POOL = {**T4, "capacity": "on-demand", "azureMl": True}
+AKS: dict[str, Any] = {
+    "kubernetesVersion": "1.36",
+    "administrators": ["22222222-2222-2222-2222-222222222222"],
+    "gpuPools": {"t4": T4, "ml": ML_POOL},
+    "localAccounts": True,
+}
+ON_AKS: dict[str, Any] = {"compute": "aks", "instances": {"min": 1, "max": 4}}
+BOTH = {"azure": AZURE, "aks": AKS, "azureMl": ON_AKS}
+WITHOUT_EKS = {"aws": REMOVED, "eks": REMOVED}
+EXISTING = {
+    **WITHOUT_EKS,
+    "existing": {"context": "lab", "networkCidr": "10.9.0.0/16", "storageClass": "encrypted"},
+    "image.repository": "registry.example.com/team/model-server",
+}
+REAL_TIME = {"instanceType": "ml.g5.xlarge", "inNetwork": True}
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("blocks_have_what_they_stand_on",
+     {"aws": REMOVED, "image.repository": "registry.example.com/team/model-server"},
+     "eks needs the block aws, which is absent; add it or remove eks"),
+    ("blocks_have_what_they_stand_on", {"aws": REMOVED},
+     "image needs one of the blocks aws, azure, image.repository, local, which are all absent; add one or remove "
+     "image"),
+    ("blocks_have_what_they_stand_on", {"aws.network": REMOVED},
+     "eks needs the block aws.network, which is absent; add it or remove eks"),
+    ("blocks_have_what_they_stand_on", {"image": REMOVED},
+     "serving needs the block image, which is absent; add it or remove serving"),
+    ("blocks_have_what_they_stand_on", {"eks": REMOVED, "serving": REMOVED},
+     "monitoring needs one of the blocks eks, aks, existing, sagemaker, lambda, azureMl, containerInstances, local, "
+     "which are all absent; add one or remove monitoring"),
+    ("existing_clusters_can_pull_and_hide",
+     {"existing": EXISTING["existing"]},
+     "image.repository must be given where existing and serving are: its nodes pull from there; add it, as "
+     "registry.example.com/team/model-server"),
+    ("existing_clusters_can_pull_and_hide", {**EXISTING, "serving.exposure": "network"},
+     "existing.loadBalancer must be given where serving.exposure is network: a default load balancer may face the "
+     "internet; add its class or annotations"),
+    ("replicas_fit_the_pools", {"serving.replicas": {"max": 6}},
+     "serving.replicas.max must fit the GPU pools: a rollout has 1 more than 6 replicas, and eks.gpuPools hold 6 with "
+     "1 GPUs each; lower it, or raise a pool's max or eks.gpuTimeSlices"),
+    # Azure ML's pool holds none of the model server's replicas.
+    ("replicas_fit_the_pools", {**BOTH, "serving.replicas": {"max": 4}},
+     "serving.replicas.max must fit the GPU pools: a rollout has 1 more than 4 replicas, and aks.gpuPools hold 4 with "
+     "1 GPUs each; lower it, or raise a pool's max or aks.gpuTimeSlices"),
+    ("gpu_targets_have_a_gpu_image", {"image.variant": "cpu"},
+     "image.variant must be cuda when serving.gpus is above 0, got cpu"),
+    ("gpu_targets_have_a_gpu_image",
+     {"image.variant": "cpu", "serving.gpus": 0, "azure": AZURE, "azureMl": {"instanceType": "Standard_NC4as_T4_v3"}},
+     "image.variant must be cuda when azureMl.instanceType has a GPU (Standard_NC4as_T4_v3), got cpu"),
+    ("gpu_targets_have_a_gpu_image", {**BOTH, "image.variant": "cpu", "serving.gpus": 0},
+     "image.variant must be cuda when azureMl.compute is aks, got cpu"),
+    ("schedules_have_hours", {"serving.replicas": {"min": 1, "minOutsideOfficeHours": 0}},
+     "serving.replicas.minOutsideOfficeHours needs the block officeHours, which is absent; add it or remove "
+     "serving.replicas.minOutsideOfficeHours"),
+    ("endpoints_find_their_network",
+     {"eks": REMOVED, "serving": REMOVED, "aws.network": REMOVED, "sagemaker": {"realTime": REAL_TIME}},
+     "sagemaker.*.inNetwork needs the block aws.network, which is absent; add it or set inNetwork to false"),
+    ("networks_do_not_overlap", {**BOTH, "aks": {**AKS, "podCidr": "10.32.0.0/16"}},
+     "aks.podCidr must not overlap azure.network.cidr, 10.32.0.0/16, got 10.32.0.0/16"),
+    ("azure_ml_finds_its_cluster", {"azure": AZURE, "azureMl": ON_AKS},
+     "azureMl needs the block aks where azureMl.compute is aks, which is absent; add it, or set managed"),
+    ("azure_ml_finds_its_cluster", {**BOTH, "aks": {**AKS, "localAccounts": False}},
+     "aks.localAccounts must be true where azureMl.compute is aks, got false: Azure ML supports no cluster without "
+     "them; set it, or azureMl.compute to managed"),
+    ("azure_ml_finds_its_cluster",
+     {**BOTH, "azureMl": {**ON_AKS, "deployments": {"blue": {"percent": 90}, "green": {"percent": 10}}}},
+     "azureMl.instances.max must fit the aks.gpuPools with azureMl: true, which hold 4 servers with 1 GPUs each, got 4 "
+     "for each of 2 deployments; lower it, or raise a pool's max"),
+    ("azure_ml_finds_its_cluster", {**BOTH, "aks": {**AKS, "gpuPools": {"t4": T4}}},
+     "azureMl.instances.max must fit the aks.gpuPools with azureMl: true, which hold 0 servers with 1 GPUs each, got 4 "
+     "for each of 1 deployments; lower it, or raise a pool's max"),
+    ("pools_of_azure_ml_are_used", {"azure": AZURE, "aks": AKS},
+     "aks.gpuPools.ml.azureMl needs azureMl.compute to be aks, else nothing runs there; remove it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "changes", "told"), CASES)
+def test_a_broken_rule_is_told_in_one_line(rule: str, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        settings(changes)
+
+    assert [line(error, StackSettings) for error in caught.value.errors()] == [told], rule
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {rule for rule, _, _ in CASES} == {rule.__name__ for rule in rules.RULES}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        BOTH,
+        {**BOTH, "aks": {**AKS, "gpuTimeSlices": 2}, "azureMl": {**ON_AKS, "instances": {"max": 8}}},
+        {"azure": AZURE, "azureMl": {"instanceType": "Standard_NC4as_T4_v3"}},
+    ],
+)
+def test_blocks_that_fit_each_other_are_taken(changes: dict[str, Any]) -> None:
+    assert settings(changes).model
