@@ -142,7 +142,7 @@ def _bounds(stack: StackSettings) -> Iterator[tuple[str, Bounds]]:
 
 
 def endpoints_find_their_network(stack: StackSettings) -> str | None:
-    """Endpoints that ask for the stack's network have one, and its private links the registry that they need."""
+    """Endpoints that ask for the stack's network have one."""
     if stack.sagemaker and stack.sagemaker.in_network and stack.aws and not stack.aws.network:
         return "sagemaker.*.inNetwork needs the block aws.network, which is absent; add it or set inNetwork to false"
     return None

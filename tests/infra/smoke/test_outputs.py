@@ -117,7 +117,12 @@ def test_what_the_program_exports_is_what_is_asked() -> None:
     from infra.smoke.outputs import targets
 
     endpoint = Endpoint(
-        kind=EndpointKind.SAGEMAKER_ASYNC, address="later", model="digits", region="eu-west-1", inputs="s3://b/inputs"
+        kind=EndpointKind.SAGEMAKER_ASYNC,
+        address="later",
+        model="digits",
+        region="eu-west-1",
+        inputs="s3://b/inputs",
+        resource_id="/subscriptions/s",
     )
     (target,) = targets(json.dumps({"endpoints": {"later": endpoint.exported()}}), {}, [])
 
