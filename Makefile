@@ -24,7 +24,7 @@ test: .venv/installed ## lint, types, and every test that needs Python packages 
 test-all: .venv/installed ## `test`, the demo, and training from scratch
 	.venv/bin/python -m tests all
 
-check: .venv/installed ## the fast part of `test`, under two minutes
+check: .venv/installed ## the fast part of `test`, under four minutes
 	.venv/bin/python -m tests check
 
 preview: .venv/installed ## what `up` would change: STACK=dev, with the real CLI and your credentials
