@@ -42,6 +42,20 @@ _BLOCKS: dict[str, Any] = {
     "monitoring": {"objectives": {}},
 }
 
+AZURE: dict[str, Any] = {
+    "subscriptionId": "00000000-0000-0000-0000-000000000000",
+    "tenantId": "11111111-1111-1111-1111-111111111111",
+    "location": "westeurope",
+    "network": {"cidr": "10.32.0.0/16"},
+}
+T4: dict[str, Any] = {"vmSize": "Standard_NC4as_T4_v3", "max": 4}
+AKS: dict[str, Any] = {
+    "kubernetesVersion": "1.36",
+    "administrators": ["22222222-2222-2222-2222-222222222222"],
+    "gpuPools": {"t4": T4},
+}
+"""Blocks of a stack in Azure, and a pool of its GPU nodes."""
+
 
 def blocks(changes: Mapping[str, object] | None = None) -> dict[str, Any]:
     """A whole stack file's blocks, changed at dotted paths; `REMOVED` takes a key away."""

@@ -6,22 +6,11 @@ from pydantic import ValidationError
 from infra.settings import rules
 from infra.settings.messages import line
 from infra.settings.stack import StackSettings
-from tests.infra.samples import REMOVED, settings
+from tests.infra.samples import AKS as PLAIN_AKS
+from tests.infra.samples import AZURE, REMOVED, T4, settings
 
-AZURE = {
-    "subscriptionId": "00000000-0000-0000-0000-000000000000",
-    "tenantId": "11111111-1111-1111-1111-111111111111",
-    "location": "westeurope",
-    "network": {"cidr": "10.32.0.0/16"},
-}
-T4 = {"vmSize": "Standard_NC4as_T4_v3", "max": 4}
 ML_POOL = {**T4, "capacity": "on-demand", "azureMl": True}
-AKS: dict[str, Any] = {
-    "kubernetesVersion": "1.36",
-    "administrators": ["22222222-2222-2222-2222-222222222222"],
-    "gpuPools": {"t4": T4, "ml": ML_POOL},
-    "localAccounts": True,
-}
+AKS = PLAIN_AKS | {"gpuPools": {"t4": T4, "ml": ML_POOL}, "localAccounts": True}
 ON_AKS: dict[str, Any] = {"compute": "aks", "instances": {"min": 1, "max": 4}}
 BOTH = {"azure": AZURE, "aks": AKS, "azureMl": ON_AKS}
 WITHOUT_EKS = {"aws": REMOVED, "eks": REMOVED}

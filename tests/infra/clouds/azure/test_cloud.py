@@ -1,24 +1,10 @@
-from typing import Any
-
 import pytest
 
 from infra.clouds.azure.cloud import Azure
 from infra.clouds.cloud import Stack
 from infra.preview import Plan, run
-from tests.infra.samples import REMOVED, settings
+from tests.infra.samples import AKS, AZURE, REMOVED, T4, settings
 
-AZURE = {
-    "subscriptionId": "00000000-0000-0000-0000-000000000000",
-    "tenantId": "11111111-1111-1111-1111-111111111111",
-    "location": "westeurope",
-    "network": {"cidr": "10.32.0.0/16"},
-}
-T4 = {"vmSize": "Standard_NC4as_T4_v3", "max": 4}
-AKS: dict[str, Any] = {
-    "kubernetesVersion": "1.36",
-    "administrators": ["22222222-2222-2222-2222-222222222222"],
-    "gpuPools": {"t4": T4},
-}
 VAULT = "azure-native:keyvault:Vault"
 TRUST = "azure-native:managedidentity:FederatedIdentityCredential"
 
