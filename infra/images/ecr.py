@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_docker_build import RegistryArgsDict
 
+from infra.clouds.aws.iam import policy
 from infra.images.registry import BUILD_CACHE_PREFIX
 from infra.settings.image import ImageSettings
 
@@ -52,7 +53,7 @@ class EcrRepository(pulumi.ComponentResource):
             aws.ecr.RepositoryPolicy(
                 name,
                 repository=self._repository.name,
-                policy=json.dumps({"Version": "2012-10-17", "Statement": args.statements}),
+                policy=policy(*args.statements),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.repository_url = self._repository.repository_url

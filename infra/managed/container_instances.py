@@ -21,8 +21,8 @@ from pulumi_azure_native.containerinstance import (
 
 from inference_app.contract import PORT, ExecutionProvider, Route
 from infra.clouds.azure.identity import BuiltInRole, role_assignment
+from infra.clouds.azure.logs import log_workspace
 from infra.endpoint import Endpoint, EndpointKind
-from infra.managed.azure_logs import log_workspace
 from infra.managed.azure_monitor import container_alarms, metric_alert
 from infra.serving.environment import server_environment
 from infra.settings.container_instances import ContainerInstancesSettings

@@ -9,19 +9,14 @@ import pulumi
 import pulumi_aws as aws
 
 
+def policy(*statements: Mapping[str, Any]) -> str:
+    """A policy document of `statements` (Action, Resource, Condition; Effect where it is not Allow), as JSON text."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]})
+
+
 def trust(service: str, *actions: str) -> str:
     """The trust policy that lets an AWS service take a role, as JSON text."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": service},
-        "Action": list(actions or ("sts:AssumeRole",)),
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def policy(*statements: Mapping[str, Any]) -> str:
-    """A policy document of `statements` (Action, Resource, Condition; the effect is Allow), as JSON text."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]})
+    return policy({"Principal": {"Service": service}, "Action": list(actions or ("sts:AssumeRole",))})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_azure_native as azure
 
+from infra.clouds.azure.logs import log_workspace
 from infra.clusters.aks.context import AksContext
 
 # https://learn.microsoft.com/azure/aks/monitor-aks-reference#resource-logs; `kube-audit-admin` audits all that changes
@@ -32,11 +33,10 @@ class Logs(pulumi.ComponentResource):
     ) -> None:
         super().__init__("inference:clusters:AksLogs", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        workspace = azure.operationalinsights.Workspace(
+        workspace = log_workspace(
             f"{name}-logs",
             resource_group_name=context.resource_group_name,
-            sku={"name": azure.operationalinsights.WorkspaceSkuNameEnum.PER_GB2018},
-            retention_in_days=context.aks.log_retention_days,
+            days=context.aks.log_retention_days,
             opts=child,
         )
         azure.monitor.DiagnosticSetting(

@@ -5,6 +5,8 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from infra.clouds.aws.iam import policy
+
 # https://karpenter.sh/docs/reference/cloudformation/#interruption-handling
 EVENTS = {
     "health": ("aws.health", "AWS Health Event"),
@@ -30,7 +32,7 @@ def queue_policy(queue_arn: str) -> str:
         "Resource": queue_arn,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [send, plain]})
+    return policy(send, plain)
 
 
 class InterruptionQueue(pulumi.ComponentResource):

@@ -1,6 +1,5 @@
 """Files that pods on many nodes share: Amazon EFS, an access point for each volume."""
 
-import json
 from dataclasses import dataclass
 
 import pulumi
@@ -8,6 +7,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from inference_app.contract import USER_ID
+from infra.clouds.aws.iam import policy
 from infra.clouds.aws.network import Network
 from infra.clusters.eks.context import EksContext
 from infra.settings.eks import SharedStorageSettings
@@ -144,4 +144,4 @@ def file_system_policy(arn: str) -> str:
         "Resource": arn,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [mount, plain]})
+    return policy(mount, plain)

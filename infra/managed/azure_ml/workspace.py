@@ -21,7 +21,7 @@ from pulumi_azure_native.machinelearningservices import (
 )
 from pulumi_azure_native.storage import Bypass, DefaultAction, Kind, MinimumTlsVersion, NetworkRuleSetArgsDict
 
-from infra.managed.azure_logs import log_workspace
+from infra.clouds.azure.logs import log_workspace
 from infra.settings.azure_ml import AzureMlSettings
 
 

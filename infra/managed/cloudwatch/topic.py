@@ -1,12 +1,12 @@
 """Where the alarms of an AWS account's endpoints go."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+
+from infra.clouds.aws.iam import policy
 
 ALARMS = "cloudwatch.amazonaws.com"
 
@@ -26,7 +26,7 @@ def key_policy(partition: str, account_id: str) -> str:
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
     """
     account = {"AWS": f"arn:{partition}:iam::{account_id}:root"}
-    return _document(
+    return policy(
         {"Effect": "Allow", "Principal": account, "Action": "kms:*", "Resource": "*"},
         {
             "Effect": "Allow",
@@ -42,7 +42,7 @@ def topic_policy(topic_arn: str, account_id: str) -> str:
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
-    return _document(
+    return policy(
         {
             "Effect": "Allow",
             "Principal": {"Service": ALARMS},
@@ -51,10 +51,6 @@ def topic_policy(topic_arn: str, account_id: str) -> str:
             "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
         }
     )
-
-
-def _document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 class AlarmTopic(pulumi.ComponentResource):
@@ -74,8 +70,8 @@ class AlarmTopic(pulumi.ComponentResource):
             opts=child,
         )
         topic = aws.sns.Topic(name, kms_master_key_id=key.key_id, opts=child)
-        policy = topic.arn.apply(lambda arn: topic_policy(arn, args.account_id))
-        aws.sns.TopicPolicy(name, arn=topic.arn, policy=policy, opts=child)
+        publishers = topic.arn.apply(lambda arn: topic_policy(arn, args.account_id))
+        aws.sns.TopicPolicy(name, arn=topic.arn, policy=publishers, opts=child)
         for email in args.emails:
             aws.sns.TopicSubscription(f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
         self.arn = topic.arn

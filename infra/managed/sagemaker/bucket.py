@@ -1,12 +1,12 @@
 """The bucket of captured data and asynchronous requests."""
 
-import json
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws.s3 import BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgsDict
 
+from infra.clouds.aws.iam import policy
 from infra.managed.sagemaker.context import Bucket
 
 
@@ -79,4 +79,4 @@ def encrypted_only(bucket_arn: str) -> str:
         "Resource": [bucket_arn, f"{bucket_arn}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return policy(statement)

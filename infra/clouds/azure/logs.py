@@ -1,4 +1,4 @@
-"""Where managed endpoints in Azure keep their logs."""
+"""Where what runs in Azure keeps its logs."""
 
 import pulumi
 import pulumi_azure_native as azure
