@@ -16,6 +16,22 @@ GRPC_PORT = 8081
 USER_ID = 10001
 """The user and group the container runs as."""
 
+REPOSITORY_PATH = "/models"
+"""Where a container finds models that are not of its image."""
+
+_PREFIX = r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._=-]+)*"
+
+S3_URL = r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>" + _PREFIX + ")"
+"""A bucket and a prefix (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html)."""
+
+BLOB_URL = (
+    r"https://(?P<account>[a-z0-9]{3,24})\.blob\.core\.windows\.net/(?P<container>[a-z0-9-]{3,63})(?P<prefix>"
+    + _PREFIX
+    + ")"
+)
+"""An account, a container and a prefix
+(https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata)."""
+
 DRAIN_SECONDS = 5
 """How long a stopping server keeps answering while load balancers learn that it is not ready."""
 
@@ -49,6 +65,10 @@ class Env(StrEnum):
     MODEL_NAME = "MODEL_NAME"
     EXTRA_MODELS = "EXTRA_MODELS"
     MODEL_VERSION = "MODEL_VERSION"
+    MODEL_SOURCE = "MODEL_SOURCE"
+    MODEL_SOURCE_SHA256 = "MODEL_SOURCE_SHA256"
+    MODEL_SOURCE_MAX_BYTES = "MODEL_SOURCE_MAX_BYTES"
+    MODEL_SOURCE_RETRY_SECONDS = "MODEL_SOURCE_RETRY_SECONDS"
     EXECUTION_PROVIDER = "EXECUTION_PROVIDER"
     EXECUTION = "EXECUTION"
     MODEL_THREADS = "MODEL_THREADS"

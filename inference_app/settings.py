@@ -50,6 +50,22 @@ class Settings(BaseModel):
     model_version: str | None = Field(
         default=None, description="Version to serve; unset, the one that the model's active.json names."
     )
+    model_source: str | None = Field(
+        default=None,
+        description="Where `python -m inference_app.pull` takes the models from: `s3://bucket/prefix` or "
+        "`https://account.blob.core.windows.net/container/prefix`. The server itself takes none from there.",
+    )
+    model_source_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="SHA-256 of the SHA256SUMS of MODEL_NAME's MODEL_VERSION at the source."
+    )
+    model_source_max_bytes: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Most that pulled models may take together.", json_schema_extra=_unit("bytes")
+    )
+    model_source_retry_seconds: Finite = Field(
+        default=120,
+        description="How long a request to the source is tried again after errors that may pass.",
+        json_schema_extra=_unit("seconds"),
+    )
     execution_provider: contract.ExecutionProvider = Field(
         default=contract.ExecutionProvider.CPU,
         description="Where the model must run; the server never becomes ready anywhere else.",
@@ -168,6 +184,12 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _pinned_sums_are_of_a_pinned_version(self) -> "Settings":
+        if self.model_source_sha256 and not self.model_version:
+            raise ValueError(f"MODEL_SOURCE_SHA256 needs MODEL_VERSION, which is unset, got {self.model_source_sha256}")
+        return self
+
+    @model_validator(mode="after")
     def _grace_outlasts_drain(self) -> "Settings":
         if self.grace_seconds < self.drain_seconds + 1:
             raise ValueError(
@@ -186,6 +208,7 @@ _RULES = {
     "float_parsing": "must be a number",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
+    "string_pattern_mismatch": "must match {pattern}",
 }
 
 

@@ -7,8 +7,16 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from infra.settings.access import GroupName
 from infra.settings.azure import Uuid
-from infra.settings.clusters import Capacity, CloudClusterSettings, PoolSettings, PublicAccessCidrs, gpu_pods
+from infra.settings.clusters import (
+    Capacity,
+    CloudClusterSettings,
+    PoolSettings,
+    PublicAccessCidrs,
+    ServiceAccountName,
+    gpu_pods,
+)
 from infra.settings.instance_types import GpuInstanceType
 from infra.settings.model import Settings, distinct, unit
 
@@ -36,9 +44,6 @@ class Tier(StrEnum):
 
     FREE = "free"
     STANDARD = "standard"
-
-
-ServiceAccount = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
 
 
 class AksSystemPoolSettings(Settings):
@@ -105,10 +110,10 @@ class AksGpuPoolSettings(PoolSettings):
 
 
 class KeyVaultSettings(Settings):
-    """A key vault whose secrets pods of the cluster read, each as the service account that it runs as."""
+    """A key vault for the secrets of the cluster's pods; `serving.secrets` come from it."""
 
-    readers: Annotated[tuple[ServiceAccount, ...], Field(min_length=1), AfterValidator(distinct)]
-    """Service accounts that may read every secret, as `namespace/name`; `up` prints the client ID for each."""
+    readers: Annotated[tuple[ServiceAccountName, ...], AfterValidator(distinct)] = ()
+    """Further service accounts that may read every secret, as `namespace/name`; `up` prints the client ID for each."""
     public_access_cidrs: PublicAccessCidrs = ()
     """Address ranges, beside the nodes, that may reach the vault; whoever fills it needs one, and a role of Azure."""
 
@@ -140,6 +145,8 @@ class AksSettings(CloudClusterSettings):
 
     administrators: Annotated[tuple[Uuid, ...], Field(min_length=1), AfterValidator(distinct)]
     """Object IDs of Entra groups with full rights in the cluster; whoever runs `up` must be in one of them."""
+    groups: Annotated[dict[GroupName, Uuid], Field(default_factory=dict)]
+    """Object IDs of Entra groups by the names that `serving.access` has for them."""
     tier: Tier = Tier.FREE
     """`free`, or `standard` with an uptime guarantee for the Kubernetes API."""
     zones: Annotated[tuple[Annotated[str, Field(pattern=r"^[1-3]$")], ...], AfterValidator(distinct)] = ()

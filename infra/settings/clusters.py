@@ -13,6 +13,11 @@ from infra.versions import kubernetes_versions
 SYSTEM_POOL = "system"
 """The pool without GPUs, which every cluster has; no other may have its name."""
 
+# `namespace/name` (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/).
+ServiceAccountName = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
+]
+
 
 class Capacity(StrEnum):
     """How machines are bought; the cloud can take spot ones back: AWS with 120 s of notice, Azure with 30 s."""

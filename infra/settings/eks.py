@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from infra.settings.access import GroupName
 from infra.settings.aws import LogRetentionDays
 from infra.settings.clusters import CloudClusterSettings, PoolSettings, gpu_pods
 from infra.settings.instance_types import AWS_INSTANCE_TYPES
@@ -61,15 +62,21 @@ class SharedStorageSettings(Settings):
     """A backup a day, each kept for 35 days."""
 
 
+Principals = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...],
+    Field(min_length=1),
+    AfterValidator(distinct),
+]
+
+
 class EksSettings(CloudClusterSettings):
     """An EKS cluster with a system pool and GPU pools."""
 
-    deployers: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...],
-        Field(min_length=1),
-        AfterValidator(distinct),
-    ]
+    deployers: Principals
     """IAM role or user ARNs with full rights in the cluster; whoever runs `up` must be among them."""
+    groups: Annotated[dict[GroupName, Principals], Field(default_factory=dict)]
+    """IAM role or user ARNs by the Kubernetes group that they are members of, for `serving.access` to name. A group
+    that is named nowhere has no rights."""
     system_pool: SystemPoolSettings = SystemPoolSettings()
     """Nodes for controllers and monitoring."""
     gpu_pools: Annotated[dict[DnsLabel, GpuPoolSettings], Field(min_length=1)]
@@ -92,6 +99,19 @@ class EksSettings(CloudClusterSettings):
                 f"amiRelease must be a release for Kubernetes {version}, got {release}; change both at once"
             )
         return self
+
+    @model_validator(mode="after")
+    def _one_way_in_each(self) -> Self:
+        for arn, names in self.members.items():
+            if arn in self.deployers:
+                raise ValueError(f"groups.{names[0]} must not have {arn}: as a deployer it has every right already")
+        return self
+
+    @property
+    def members(self) -> dict[str, list[str]]:
+        """The groups of each principal that has any, by its ARN."""
+        principals = dict.fromkeys(arn for members in self.groups.values() for arn in members)
+        return {arn: [name for name, members in self.groups.items() if arn in members] for arn in principals}
 
     def gpu_pods(self, gpus: int) -> int:
         """How many pods with `gpus` GPUs (or slices) each the full pools hold."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from infra.clusters.gpu import NODE_TAINT
-from infra.settings.clusters import ClusterSettings
+from infra.settings.clusters import ClusterSettings, ServiceAccountName
 from infra.settings.model import DnsLabel, Settings, distinct
 
 # `kubectl taint`'s own form (https://kubernetes.io/docs/reference/kubectl/generated/kubectl_taint/).
@@ -20,6 +20,15 @@ class LoadBalancerSettings(Settings):
     """The Service's `loadBalancerClass`; absent means the cluster's default implementation."""
     annotations: Annotated[dict[str, str], Field(default_factory=dict)]
     """The Service's annotations; on most clouds a load balancer faces the internet without the right ones."""
+
+
+class IdentitySettings(Settings):
+    """What a service account and its pods carry where the cluster's cloud knows them by it."""
+
+    annotations: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Of the account, as `eks.amazonaws.com/role-arn` or `azure.workload.identity/client-id`."""
+    pod_labels: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Of its pods, as `azure.workload.identity/use: "true"`."""
 
 
 class ExistingSettings(ClusterSettings):
@@ -37,14 +46,20 @@ class ExistingSettings(ClusterSettings):
     """StorageClass of volumes that many nodes mount at once; absent where the cluster has none."""
     gpu_taints: Annotated[tuple[Taint, ...], AfterValidator(distinct)] = ("{}={}:{}".format(*NODE_TAINT),)
     """Taints (`key=value:Effect`) of GPU nodes, which need `kubectl label nodes NODE inference-platform/gpu=true`."""
+    loading_annotations: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Annotations of pods while whose model loads no node is to be taken away, as your node autoscaler knows them."""
     has_gpu_operator: bool = False
     """Whether the NVIDIA GPU Operator, or a device plugin, is there already; then the stack brings none."""
+    has_external_secrets: bool = False
+    """Whether External Secrets (https://external-secrets.io) is there already; then the stack brings no definitions."""
     gpu_runtime_class: DnsLabel | None = None
     """RuntimeClass that reaches the GPUs; absent where nodes' default runtime does."""
     spot_labels: Annotated[dict[str, str], Field(default_factory=dict)]
     """Labels of nodes that may be taken back; pods prefer these nodes. Empty where there are none."""
     load_balancer: LoadBalancerSettings | None = None
     """An internal load balancer, for `serving.exposure: network`."""
+    identities: Annotated[dict[ServiceAccountName, IdentitySettings], Field(default_factory=dict)]
+    """Identities of service accounts, by `namespace/name`; who made the cluster gave them their access."""
 
     @property
     def taints(self) -> tuple[tuple[str, str, str], ...]:

@@ -7,6 +7,8 @@ from pydantic import Field
 
 from infra.settings.model import Settings, unit
 
+ImageByDigest = Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:[\w.-]+)?@sha256:[0-9a-f]{64}$")]
+
 
 class Variant(StrEnum):
     """Which ONNX Runtime the image carries."""

@@ -13,6 +13,15 @@ class GpuInstanceType:
     memory_gib: int
 
 
+def vcpus(instance_type: str) -> int:
+    """Virtual CPUs of one of `AWS_INSTANCE_TYPES`, by its size: 4 times what stands before `xlarge`.
+
+    https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html
+    """
+    size = instance_type.partition(".")[2]
+    return 96 if size == "metal" else 4 * int(size.removesuffix("xlarge") or 1)
+
+
 def _family(prefix: str, gpu: str, memory_gib: int, counts: Mapping[str, int]) -> dict[str, GpuInstanceType]:
     return {f"{prefix}.{size}": GpuInstanceType(gpu, count, memory_gib) for size, count in counts.items()}
 

@@ -26,6 +26,8 @@ _RULES = {
     "model_type": "must be a block of settings, got {got}",
     "dict_type": "must be a block of settings, got {got}",
     "tuple_type": "must be a list, got {got}",
+    # Our own: the value may be a secret in the wrong place.
+    "unshown": "{message}",
 }
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from infra.settings import cluster_rules
 from infra.settings.azure_ml import AzureMlSettings, Compute
 from infra.settings.image import Variant
 from infra.settings.model import Bounds, Settings
 from infra.settings.sagemaker_types import GPU_TYPES
-from infra.settings.serving import ROLLOUT_SURGE, Exposure
 
 if TYPE_CHECKING:
     from infra.settings.aks import AksSettings
@@ -29,6 +29,13 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "containerInstances": ("azure", "azure.network", "model", "image"),
     "local": ("model",),
     "monitoring": (f"{CLUSTERS}|{MANAGED}|local",),
+    "serving.autoscaling.requestsPerSecond": ("monitoring",),
+    "serving.autoscaling.queueTimeMs": ("monitoring",),
+    "model.source": ("serving",),
+    "training": (CLUSTERS, "training.image|image"),
+    "mlflow": (CLUSTERS,),
+    "security": (CLUSTERS,),
+    "security.trivy": ("serving|training|mlflow",),
 }
 """What each block stands on; of several names joined by `|` one is enough."""
 
@@ -57,39 +64,6 @@ def _has(stack: StackSettings, name: str) -> bool:
         by_alias = {field.alias: attribute for attribute, field in fields.items()}
         found = getattr(found, by_alias[part]) if part in by_alias else None
     return found is not None
-
-
-def existing_clusters_can_pull_and_hide(stack: StackSettings) -> str | None:
-    """A cluster that no cloud of the stack runs is told where to pull from, and what an internal load balancer is."""
-    if not (stack.existing and stack.serving):
-        return None
-    if stack.image and not stack.image.repository:
-        return (
-            "image.repository must be given where existing and serving are: its nodes pull from there; add it, as "
-            "registry.example.com/team/model-server"
-        )
-    if stack.serving.exposure is Exposure.NETWORK and not stack.existing.load_balancer:
-        return (
-            "existing.loadBalancer must be given where serving.exposure is network: a default load balancer may face "
-            "the internet; add its class or annotations"
-        )
-    return None
-
-
-def replicas_fit_the_pools(stack: StackSettings) -> str | None:
-    """A rollout on full pools never waits for a GPU that there cannot be."""
-    if not (stack.serving and stack.serving.gpus):
-        return None
-    replicas, gpus = stack.serving.replicas.max, stack.serving.gpus
-    for block, cluster in (("eks", stack.eks), ("aks", stack.aks)):
-        held = cluster.gpu_pods(gpus) if cluster else None
-        if held is not None and replicas + ROLLOUT_SURGE > held:
-            return (
-                f"serving.replicas.max must fit the GPU pools: a rollout has {ROLLOUT_SURGE} more than {replicas} "
-                f"replicas, and {block}.gpuPools hold {held} with {gpus} GPUs each; "
-                f"lower it, or raise a pool's max or {block}.gpuTimeSlices"
-            )
-    return None
 
 
 def gpu_targets_have_a_gpu_image(stack: StackSettings) -> str | None:
@@ -148,16 +122,6 @@ def endpoints_find_their_network(stack: StackSettings) -> str | None:
     return None
 
 
-def networks_do_not_overlap(stack: StackSettings) -> str | None:
-    """Pods and Services of AKS have addresses of their own."""
-    if not (stack.aks and stack.azure and stack.azure.network):
-        return None
-    for key, cidr in (("podCidr", stack.aks.pod_cidr), ("serviceCidr", stack.aks.service_cidr)):
-        if cidr.overlaps(stack.azure.network.cidr):
-            return f"aks.{key} must not overlap azure.network.cidr, {stack.azure.network.cidr}, got {cidr}"
-    return None
-
-
 def azure_ml_finds_its_cluster(stack: StackSettings) -> str | None:
     """Servers of Azure ML on AKS have a cluster that Azure ML can administer, and a GPU each."""
     if not stack.azure_ml or stack.azure_ml.compute is not Compute.AKS:
@@ -193,14 +157,26 @@ def pools_of_azure_ml_are_used(stack: StackSettings) -> str | None:
     return None
 
 
+def sources_are_for_clusters(stack: StackSettings) -> str | None:
+    """Targets that serve the image's models are in no stack whose clusters serve others."""
+    if not (stack.model and stack.model.source):
+        return None
+    for block in (*MANAGED.split("|"), "local"):
+        if _has(stack, block):
+            return (
+                f"model.source must be absent where {block} is, which serves the image's models: two targets must not "
+                f"serve different ones; remove it or {block}, or give it a stack of its own"
+            )
+    return None
+
+
 RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     blocks_have_what_they_stand_on,
-    existing_clusters_can_pull_and_hide,
-    replicas_fit_the_pools,
     gpu_targets_have_a_gpu_image,
     schedules_have_hours,
     endpoints_find_their_network,
-    networks_do_not_overlap,
     azure_ml_finds_its_cluster,
     pools_of_azure_ml_are_used,
+    sources_are_for_clusters,
+    *cluster_rules.RULES,
 )

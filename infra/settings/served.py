@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from infra.settings.model import DnsLabel, Settings, unit
+from infra.settings.source import SourceSettings
 
 MAX_BODY_MIB = 256
 """What a server holds of the bodies of all unanswered requests; a larger body would always be refused."""
@@ -25,11 +26,13 @@ class ModelSettings(Settings):
     """The model that every target of the stack serves, and the settings of its server."""
 
     name: DnsLabel
-    """Name of the model in the image's repository; the one that answers `/predict` and `/invocations`."""
+    """Name of the model in the repository; the one that answers `/predict` and `/invocations`."""
     version: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
     """Its version, in quotes; absent means the repository's active one."""
     extra: tuple[DnsLabel, ...] = ()
     """Further models of the repository, in their active versions; every server holds all of them in its memory."""
+    source: SourceSettings | None = None
+    """Where clusters have the repository from; absent means the image's own, which every other target serves."""
     batching: BatchingSettings = BatchingSettings()
     """Dynamic batching."""
     request_timeout_seconds: Annotated[float | None, Field(gt=0, le=3600), unit("seconds")] = None
@@ -43,4 +46,10 @@ class ModelSettings(Settings):
         twice = [name for name in models if models.count(name) > 1]
         if twice:
             raise ValueError(f"extra must name each model once, name included, got {twice[0]} twice")
+        return self
+
+    @model_validator(mode="after")
+    def _checksums_are_of_one_version(self) -> Self:
+        if self.source and self.source.sha256 and self.version is None:
+            raise ValueError("version must be given where source.sha256 is, which is of one version's files; add it")
         return self

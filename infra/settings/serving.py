@@ -6,7 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from infra.settings.access import AccessSettings
+from infra.settings.autoscaling import AutoscalingSettings
 from infra.settings.model import Bounds, ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
+from infra.settings.secrets import SecretVariables
 
 ROLLOUT_SURGE = 1
 """Pods above `replicas.max` while a rollout is under way."""
@@ -15,12 +18,17 @@ RESERVED_NAMESPACES = (
     "azure-ml",
     "azureml",
     "default",
+    "falco",
     "gpu-operator",
     "keda",
     "kube-node-lease",
     "kube-public",
     "kube-system",
+    "mlflow",
+    "model-server-secrets",
     "monitoring",
+    "training",
+    "trivy-system",
 )
 """Those that Kubernetes or other components of a stack have; two owners of one would undo each other's work."""
 
@@ -78,15 +86,6 @@ class TracingSettings(Settings):
         return namespace, int(port)
 
 
-class AutoscalingSettings(Settings):
-    """When replicas are added."""
-
-    cpu_utilisation: Annotated[int, Field(ge=10, le=95), unit("percent")] = 70
-    """Average CPU use over requests, percent, that the autoscaler aims at."""
-    scale_down_seconds: Annotated[int, Field(ge=0, le=3600), unit("seconds")] = 300
-    """Seconds of lower load before replicas go."""
-
-
 def _own(namespace: str) -> str:
     if namespace in RESERVED_NAMESPACES:
         raise ValueError(f"must be a namespace of its own, none of {', '.join(RESERVED_NAMESPACES)}")
@@ -120,6 +119,10 @@ class ServingSettings(Settings):
     """`cluster` serves `clientNamespaces`; `network` adds an internal load balancer, open to all of the VPC."""
     client_namespaces: tuple[DnsLabel, ...] = ()
     """Namespaces of the cluster whose pods may call the server."""
+    secrets: SecretVariables
+    """Variables of the server whose values are secrets, by their names there: `{ADMIN_TOKEN: model-server-token}`."""
+    access: AccessSettings = AccessSettings()
+    """Who may look at the namespace, and who may change what runs in it; nobody but administrators where left out."""
 
     @model_validator(mode="after")
     def _gpu_settings_have_a_gpu(self) -> Self:

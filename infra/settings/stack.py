@@ -15,12 +15,16 @@ from infra.settings.eks import EksSettings
 from infra.settings.existing import ExistingSettings
 from infra.settings.image import ImageSettings
 from infra.settings.local import LocalSettings
+from infra.settings.mlflow import MlflowSettings
 from infra.settings.model import Settings
 from infra.settings.monitoring import MonitoringSettings, ObjectiveSettings
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.sagemaker import SageMakerSettings
+from infra.settings.secrets import SecretSettings
+from infra.settings.security import SecuritySettings
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
+from infra.settings.training import TrainingSettings
 
 
 class ChartSettings(Settings):
@@ -55,6 +59,14 @@ class StackSettings(Settings):
     """Kubernetes cluster that somebody else made."""
     serving: ServingSettings | None = None
     """Model server on every cluster of the stack."""
+    secrets: SecretSettings = SecretSettings()
+    """Where the values are that `serving.secrets` names."""
+    training: TrainingSettings | None = None
+    """Training of the model on every cluster of the stack."""
+    mlflow: MlflowSettings | None = None
+    """MLflow server on every cluster of the stack."""
+    security: SecuritySettings | None = None
+    """What watches every cluster of the stack."""
     sagemaker: SageMakerSettings | None = None
     """Amazon SageMaker endpoints."""
     aws_lambda: Annotated[LambdaSettings | None, Field(alias="lambda")] = None

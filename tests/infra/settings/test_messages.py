@@ -4,6 +4,7 @@ import pytest
 
 from infra.preview import run
 from infra.settings import SettingsError, load
+from infra.settings.serving import RESERVED_NAMESPACES
 from tests.infra.samples import REMOVED, blocks
 
 OWN_ACCOUNT = "arn:aws:iam::111122223333:role"
@@ -55,7 +56,7 @@ def void(_: object) -> None:
          "must match ^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$, got Spot"),
         ("eks.deployers", [f"{OWN_ACCOUNT}/a"] * 2, f'must name each once, got ["{OWN_ACCOUNT}/a", "{OWN_ACCOUNT}/a"]'),
         ("serving.namespace", "monitoring", "must be a namespace of its own, none of azure-ml, azureml, "
-         "default, gpu-operator, keda, kube-node-lease, kube-public, kube-system, monitoring, got monitoring"),
+         f"{', '.join(RESERVED_NAMESPACES[2:])}, got monitoring"),
         ("model.batching.maxDelayMs", "fast", "must be a number, got fast"),
         ("model.batching.maxSize", 0, "must be at least 1, got 0"),
         ("model.batching.maxQueue", "many", "must be a whole number, got many"),

@@ -19,6 +19,7 @@ EXISTING = {
     "existing": {"context": "lab", "networkCidr": "10.9.0.0/16", "storageClass": "encrypted"},
     "image.repository": "registry.example.com/team/model-server",
 }
+VAULT = {"server": "https://vault.example.com:8200", "role": "model-server"}
 REAL_TIME = {"instanceType": "ml.g5.xlarge", "inNetwork": True}
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
@@ -64,6 +65,58 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
      "sagemaker.*.inNetwork needs the block aws.network, which is absent; add it or set inNetwork to false"),
     ("networks_do_not_overlap", {**BOTH, "aks": {**AKS, "podCidr": "10.32.0.0/16"}},
      "aks.podCidr must not overlap azure.network.cidr, 10.32.0.0/16, got 10.32.0.0/16"),
+    ("blocks_have_what_they_stand_on",
+     {"serving.autoscaling": {"requestsPerSecond": {"capacity": 10}}, "monitoring": REMOVED},
+     "serving.autoscaling.requestsPerSecond needs the block monitoring, which is absent; add it or remove "
+     "serving.autoscaling.requestsPerSecond"),
+    ("blocks_have_what_they_stand_on",
+     {"training": {}, "image": REMOVED, "serving": REMOVED},
+     "training needs one of the blocks training.image, image, which are all absent; add one or remove training"),
+    ("blocks_have_what_they_stand_on", {"security": {"trivy": {}}, "serving": REMOVED},
+     "security.trivy needs one of the blocks serving, training, mlflow, which are all absent; add one or remove "
+     "security.trivy"),
+    ("queue_time_can_be_kept",
+     {"serving.autoscaling": {"queueTimeMs": 20}, "model.batching": {"maxDelayMs": 20}},
+     "serving.autoscaling.queueTimeMs must be more than model.batching.maxDelayMs, 20, which an example may wait at "
+     "any load, got 20; raise it or lower the delay"),
+    ("queue_time_can_be_kept",
+     {"serving.autoscaling": {"queueTimeMs": 250}},
+     "serving.autoscaling.queueTimeMs must be less than monitoring.objectives.p95LatencyMs, 250, since a wait is a "
+     "part of it, got 250; lower it"),
+    ("groups_are_known_to_every_cluster", {"serving.access": {"viewers": ["people"]}},
+     "serving.access must name groups of eks.groups, got people; add it there, or remove it"),
+    ("secrets_have_a_store", {**EXISTING, "serving.secrets": {"ADMIN_TOKEN": "token"}},
+     "secrets.vault must be given where serving.secrets and existing are: that cluster has no store of its own; add it "
+     "or remove serving.secrets"),
+    ("secrets_have_a_store", {"azure": AZURE, "aks": PLAIN_AKS, "serving.secrets": {"ADMIN_TOKEN": "token"}},
+     "aks.keyVault must be given where serving.secrets and aks are; add aks.keyVault: {} or secrets.vault"),
+    ("vault_tells_clusters_apart", {"azure": AZURE, "aks": PLAIN_AKS, "secrets": {"vault": VAULT}},
+     "secrets.vault.authMounts must give each cluster a mount of its own, got kubernetes, kubernetes for eks, aks"),
+    ("training_fits_a_gpu_node", {"training": {"gpus": 4}},
+     "training.gpus must fit a node of eks.gpuPools, got 4; lower it, or add a pool with larger nodes"),
+    ("objects_are_in_the_clusters_cloud",
+     {"azure": AZURE, "aks": PLAIN_AKS, "training": {"data": {"url": "s3://images/digits"}}},
+     "training.data.url must be in the cloud of aks, where pods have an identity, got s3://images/digits; use a "
+     "volume"),
+    ("objects_are_in_the_clusters_cloud",
+     {"mlflow": {"artifacts": {"url": "https://runs.blob.core.windows.net/mlflow"}}},
+     "mlflow.artifacts.url must be in the cloud of eks, where pods have an identity, got "
+     "https://runs.blob.core.windows.net/mlflow; use a volume"),
+    ("sources_are_for_clusters",
+     {"model.source": {"claim": "models"}, "lambda": {}},
+     "model.source must be absent where lambda is, which serves the image's models: two targets must not serve "
+     "different ones; remove it or lambda, or give it a stack of its own"),
+    ("sources_find_shared_volumes", {"model.source": {"size": "5Gi"}},
+     "model.source.size needs eks.sharedStorage, which is absent; add it, empty is enough, or name another source"),
+    ("sources_find_shared_volumes", {**EXISTING, "model.source": {"size": "5Gi"}},
+     "model.source.size needs existing.sharedStorageClass, which is absent; add it, or name another source"),
+    ("sources_can_be_read", {"model.source": {"url": "https://store.blob.core.windows.net/models"}},
+     "serving.secrets must have AZURE_STORAGE_ACCOUNT_KEY where model.source.url is "
+     "https://store.blob.core.windows.net/models and eks is given; add them"),
+    ("sources_can_be_read",
+     {"model.source": {"url": "s3://models", "endpoint": "https://minio.example.com"}},
+     "serving.secrets must have AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where model.source.url is s3://models and "
+     "model.source.endpoint is given; add them"),
     ("azure_ml_finds_its_cluster", {"azure": AZURE, "azureMl": ON_AKS},
      "azureMl needs the block aks where azureMl.compute is aks, which is absent; add it, or set managed"),
     ("azure_ml_finds_its_cluster", {**BOTH, "aks": {**AKS, "localAccounts": False}},

@@ -1,0 +1,182 @@
+"""The rules for what runs on clusters that span blocks of a stack file; each returns what is wrong, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from infra.settings.secrets import ClusterBlock
+from infra.settings.serving import ROLLOUT_SURGE, Exposure
+
+if TYPE_CHECKING:
+    from infra.settings.stack import StackSettings
+
+
+def existing_clusters_can_pull_and_hide(stack: StackSettings) -> str | None:
+    """A cluster that no cloud of the stack runs is told where to pull from, and what an internal load balancer is."""
+    if not (stack.existing and stack.serving):
+        return None
+    if stack.image and not stack.image.repository:
+        return (
+            "image.repository must be given where existing and serving are: its nodes pull from there; add it, as "
+            "registry.example.com/team/model-server"
+        )
+    if stack.serving.exposure is Exposure.NETWORK and not stack.existing.load_balancer:
+        return (
+            "existing.loadBalancer must be given where serving.exposure is network: a default load balancer may face "
+            "the internet; add its class or annotations"
+        )
+    return None
+
+
+def replicas_fit_the_pools(stack: StackSettings) -> str | None:
+    """A rollout on full pools never waits for a GPU that there cannot be."""
+    if not (stack.serving and stack.serving.gpus):
+        return None
+    replicas, gpus = stack.serving.replicas.max, stack.serving.gpus
+    for block, cluster in (("eks", stack.eks), ("aks", stack.aks)):
+        held = cluster.gpu_pods(gpus) if cluster else None
+        if held is not None and replicas + ROLLOUT_SURGE > held:
+            return (
+                f"serving.replicas.max must fit the GPU pools: a rollout has {ROLLOUT_SURGE} more than {replicas} "
+                f"replicas, and {block}.gpuPools hold {held} with {gpus} GPUs each; "
+                f"lower it, or raise a pool's max or {block}.gpuTimeSlices"
+            )
+    return None
+
+
+def networks_do_not_overlap(stack: StackSettings) -> str | None:
+    """Pods and Services of AKS have addresses of their own."""
+    if not (stack.aks and stack.azure and stack.azure.network):
+        return None
+    for key, cidr in (("podCidr", stack.aks.pod_cidr), ("serviceCidr", stack.aks.service_cidr)):
+        if cidr.overlaps(stack.azure.network.cidr):
+            return f"aks.{key} must not overlap azure.network.cidr, {stack.azure.network.cidr}, got {cidr}"
+    return None
+
+
+def queue_time_can_be_kept(stack: StackSettings) -> str | None:
+    """The wait that replicas are added for is longer than batching's own, and shorter than what is promised."""
+    goal = stack.serving.autoscaling.queue_time_ms if stack.serving else None
+    if goal is None:
+        return None
+    delay = stack.model.batching.max_delay_ms if stack.model else None
+    if delay and goal <= delay:
+        return (
+            f"serving.autoscaling.queueTimeMs must be more than model.batching.maxDelayMs, {delay:g}, which an example "
+            f"may wait at any load, got {goal:g}; raise it or lower the delay"
+        )
+    if stack.objectives and goal >= stack.objectives.p95_latency_ms:
+        return (
+            "serving.autoscaling.queueTimeMs must be less than monitoring.objectives.p95LatencyMs, "
+            f"{stack.objectives.p95_latency_ms:g}, since a wait is a part of it, got {goal:g}; lower it"
+        )
+    return None
+
+
+def groups_are_known_to_every_cluster(stack: StackSettings) -> str | None:
+    """Whoever has rights in the namespace is known to each cluster that has it."""
+    wanted = stack.serving.access.groups if stack.serving else ()
+    for block, cluster in (("eks", stack.eks), ("aks", stack.aks)):
+        unknown = [name for name in wanted if cluster and name not in cluster.groups]
+        if unknown:
+            return f"serving.access must name groups of {block}.groups, got {unknown[0]}; add it there, or remove it"
+    return None
+
+
+def secrets_have_a_store(stack: StackSettings) -> str | None:
+    """Every cluster can ask somebody for the server's secrets."""
+    if not (stack.serving and stack.serving.secrets) or stack.secrets.vault:
+        return None
+    if stack.existing:
+        return (
+            "secrets.vault must be given where serving.secrets and existing are: that cluster has no store of its own; "
+            "add it or remove serving.secrets"
+        )
+    if stack.aks and not stack.aks.key_vault:
+        return "aks.keyVault must be given where serving.secrets and aks are; add aks.keyVault: {} or secrets.vault"
+    return None
+
+
+def vault_tells_clusters_apart(stack: StackSettings) -> str | None:
+    """No cluster's accounts pass for another's."""
+    if not stack.secrets.vault:
+        return None
+    names = [block.value for block in ClusterBlock if getattr(stack, block.value)]
+    mounts = [stack.secrets.vault.auth_mount(name) for name in names]
+    if len(set(mounts)) == len(mounts):
+        return None
+    return (
+        "secrets.vault.authMounts must give each cluster a mount of its own, got "
+        f"{', '.join(mounts)} for {', '.join(names)}"
+    )
+
+
+def training_fits_a_gpu_node(stack: StackSettings) -> str | None:
+    """A run on GPUs finds a node that has so many."""
+    if not (stack.training and stack.training.gpus):
+        return None
+    for block, cluster in (("eks", stack.eks), ("aks", stack.aks)):
+        if cluster and not cluster.gpu_pods(stack.training.gpus):
+            return (
+                f"training.gpus must fit a node of {block}.gpuPools, got {stack.training.gpus}; lower it, or add a "
+                "pool with larger nodes"
+            )
+    return None
+
+
+def objects_are_in_the_clusters_cloud(stack: StackSettings) -> str | None:
+    """Pods have an identity in their own cloud only."""
+    data = stack.training.data.url if stack.training and stack.training.data else None
+    urls = {"training.data.url": data, "mlflow.artifacts.url": stack.mlflow and stack.mlflow.artifacts.url}
+    for key, url in urls.items():
+        away = url and (("aks", stack.aks) if url.startswith("s3://") else ("eks", stack.eks))
+        if away and away[1]:
+            return f"{key} must be in the cloud of {away[0]}, where pods have an identity, got {url}; use a volume"
+    return None
+
+
+def sources_find_shared_volumes(stack: StackSettings) -> str | None:
+    """A volume for many nodes is made where there are such."""
+    if not (stack.model and stack.model.source and stack.model.source.size):
+        return None
+    if stack.eks and not stack.eks.shared_storage:
+        return (
+            "model.source.size needs eks.sharedStorage, which is absent; add it, empty is enough, or name another "
+            "source"
+        )
+    if stack.existing and not stack.existing.shared_storage_class:
+        return "model.source.size needs existing.sharedStorageClass, which is absent; add it, or name another source"
+    return None
+
+
+def sources_can_be_read(stack: StackSettings) -> str | None:
+    """A store that a cluster's own identity does not open is opened by keys."""
+    source = stack.model.source if stack.model else None
+    if not (source and source.url and stack.serving):
+        return None
+    is_s3 = source.url.startswith("s3://")
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if is_s3 else ("AZURE_STORAGE_ACCOUNT_KEY",)
+    foreign = "aks" if is_s3 and stack.aks else "eks" if not is_s3 and stack.eks else None
+    stranger = "model.source.endpoint" if source.endpoint else foreign
+    if not stranger or set(keys) <= set(stack.serving.secrets):
+        return None
+    return (
+        f"serving.secrets must have {' and '.join(keys)} where model.source.url is {source.url} and {stranger} is "
+        "given; add them"
+    )
+
+
+RULES: tuple[Callable[[StackSettings], str | None], ...] = (
+    existing_clusters_can_pull_and_hide,
+    replicas_fit_the_pools,
+    networks_do_not_overlap,
+    queue_time_can_be_kept,
+    groups_are_known_to_every_cluster,
+    secrets_have_a_store,
+    vault_tells_clusters_apart,
+    training_fits_a_gpu_node,
+    objects_are_in_the_clusters_cloud,
+    sources_find_shared_volumes,
+    sources_can_be_read,
+)

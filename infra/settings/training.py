@@ -1,0 +1,97 @@
+"""The `training` block."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from infra.settings.image import ImageByDigest
+from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
+from infra.settings.storage import NfsSettings, ObjectUrl, exactly_one
+
+# https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax
+_CRON_PART = re.compile(r"(\*|[0-9]+(-[0-9]+)?)(/[1-9][0-9]*)?")
+_CRON_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+
+
+def _cron(schedule: str) -> str:
+    fields = [field.split(",") for field in schedule.split(" ")]
+    if len(fields) != len(_CRON_BOUNDS) or not all(
+        _in_bounds(part, *bounds) for parts, bounds in zip(fields, _CRON_BOUNDS, strict=True) for part in parts
+    ):
+        raise ValueError('must be minute, hour, day, month and weekday in figures, as "0 3 * * 1"')
+    return schedule
+
+
+def _in_bounds(part: str, least: int, most: int) -> bool:
+    if not _CRON_PART.fullmatch(part):
+        return False
+    times, _, _ = part.partition("/")
+    numbers = [int(number) for number in times.split("-") if number != "*"]
+    return numbers == sorted(numbers) and all(least <= number <= most for number in numbers)
+
+
+class ModelVolumeSettings(Settings):
+    """The volume that holds the model repository; exactly one of its keys."""
+
+    size: ByteQuantity | None = None
+    """Size of a volume that the stack makes, on the cluster's shared StorageClass where it has one."""
+    claim: DnsLabel | None = None
+    """A PersistentVolumeClaim that is already in the namespace `training`."""
+    nfs: NfsSettings | None = None
+    """A directory of an NFS server; model servers that mount the same one see each version as it is written."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        exactly_one(self)
+        return self
+
+
+class DataSettings(Settings):
+    """What the training reads; exactly one of its keys. `TRAINING_DATA` tells the container the folder or the URL."""
+
+    url: ObjectUrl | None = None
+    """Where an object store has it: `s3://bucket/prefix` or `https://account.blob.core.windows.net/container/prefix`."""
+    claim: DnsLabel | None = None
+    """A PersistentVolumeClaim that is already in the namespace `training`."""
+    nfs: NfsSettings | None = None
+    """A directory of an NFS server."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        exactly_one(self)
+        return self
+
+
+class TrainingResources(Settings):
+    """What one run may use."""
+
+    cpu: CpuQuantity = "2"
+    """CPU requested: cores in quotes, `"2"`, or millicores, `500m`. There is no limit."""
+    memory: ByteQuantity = "8Gi"
+    """Memory requested and at most used."""
+
+
+class TrainingSettings(Settings):
+    """A Job that trains the model on every cluster of the stack; it starts by hand, or by `schedule`."""
+
+    image: ImageByDigest | None = None
+    """Image with `python -m inference_app.training`, by digest; absent means that `up` builds and pushes it."""
+    gpus: Annotated[int, Field(ge=0, le=8), unit("GPUs")] = 1
+    """GPUs (or slices, where GPUs are shared) of one run; with 0 it trains on CPU."""
+    resources: TrainingResources = TrainingResources()
+    """Requests and limits of one run."""
+    model: ModelVolumeSettings = ModelVolumeSettings(size="10Gi")
+    """Where the trained versions are written."""
+    data: DataSettings | None = None
+    """What it reads; absent where the code brings its own, as the shipped one does."""
+    schedule: Annotated[str, AfterValidator(_cron)] | None = None
+    """When a run starts by itself, in cron's five fields and UTC: `"0 3 * * 1"`. Absent: only by hand."""
+    retries: Annotated[int, Field(ge=0, le=10), unit("runs")] = 2
+    """Further runs after one that failed. A node that is taken back, and wrong usage (exit status 2), do not count."""
+    deadline_seconds: Annotated[int, Field(ge=60, le=7 * 86400), unit("seconds")] = 6 * 3600
+    """Most time for all runs of a Job, the wait for a GPU node included."""
+    keep_seconds: Annotated[int, Field(ge=0, le=30 * 86400), unit("seconds")] = 86400
+    """How long a finished Job and its logs stay."""
+    delete_data: bool = True
+    """Whether `destroy` deletes the volume of `model.size` with the models on it; false refuses."""
