@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -15,6 +15,49 @@ class InternalLoadBalancer:
     load_balancer_class: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     external_traffic_policy: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceAccount:
+    """Whom pods run as."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What pods may do in the cloud: read secrets by name, read or write what lies below URLs, pull the stack's images.
+
+    URLs are those of `model.source`: `s3://bucket/prefix`, `https://account.blob.core.windows.net/container/prefix`.
+    """
+
+    secrets: Sequence[str] = ()
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
+    images: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a service account and its pods carry to have their access, and what they start after."""
+
+    annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    pod_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    after: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretStore:
+    """Where secrets are kept, as a SecretStore of External Secrets names it, and the identity that reads them there.
+
+    `value_key` is where a secret is a map; None where it is its value.
+    https://external-secrets.io/latest/api/secretstore/
+    """
+
+    provider: Mapping[str, Any]
+    identity: Identity = Identity()
+    value_key: str | None = None
 
 
 class Cluster(Protocol):
@@ -61,6 +104,11 @@ class Cluster(Protocol):
         ...
 
     @property
+    def loading_annotations(self) -> Mapping[str, str]:
+        """Annotations of pods whose node must not be taken away to save money while they load; for a time only."""
+        ...
+
+    @property
     def gpu_runtime_class(self) -> str | None:
         """RuntimeClass that the GPU Operator's own pods need; None where nodes' default runtime reaches the GPUs."""
         ...
@@ -68,6 +116,11 @@ class Cluster(Protocol):
     @property
     def has_gpu_operator(self) -> bool:
         """Whether something advertises and shares the GPUs already, which a second one would fight."""
+        ...
+
+    @property
+    def has_external_secrets(self) -> bool:
+        """Whether External Secrets' custom resources are there already, which a second owner would fight over."""
         ...
 
     @property
@@ -83,4 +136,19 @@ class Cluster(Protocol):
     @property
     def internal_load_balancer(self) -> InternalLoadBalancer:
         """How Services ask for an internal load balancer."""
+        ...
+
+    def group(self, name: str) -> str:
+        """The Kubernetes group of the people whom settings call `name`."""
+        ...
+
+    def identity(self, name: str, account: ServiceAccount, access: Access) -> Identity:
+        """Give an account access in the cloud, without a password; `name` is the logical name of what that takes."""
+        ...
+
+    def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
+        """The store of the cluster's cloud, of which `account` may read `secrets`; None where there is none.
+
+        `name` is the logical name of what that takes.
+        """
         ...

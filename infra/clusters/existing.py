@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 
-from infra.clusters.cluster import InternalLoadBalancer
+from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
 from infra.settings import SettingsError
 from infra.settings.existing import ExistingSettings, LoadBalancerSettings
 
@@ -30,13 +30,15 @@ class ExistingCluster(pulumi.ComponentResource):
     def __init__(self, name: str, settings: ExistingSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:clusters:ExistingCluster", name, None, opts)
         require_context(settings.context, kubeconfig_files(settings.kubeconfig))
-        self.name = name
+        self.name, self._identities = name, settings.identities
         self.gpu_time_slices = settings.gpu_time_slices
         self.network_cidr = str(settings.network_cidr)
         self.spot_labels = tuple(settings.spot_labels.items())
         self.gpu_taints = settings.taints
+        self.loading_annotations = settings.loading_annotations
         self.gpu_runtime_class = settings.gpu_runtime_class
         self.has_gpu_operator = settings.has_gpu_operator
+        self.has_external_secrets = settings.has_external_secrets
         self.storage_class = settings.storage_class
         self.shared_storage_class = settings.shared_storage_class
         self.internal_load_balancer = internal_load_balancer(settings.load_balancer)
@@ -52,6 +54,20 @@ class ExistingCluster(pulumi.ComponentResource):
         # The file may hold credentials; whoever may use the cluster has it.
         self.kubeconfig = pulumi.Output.from_input(f"kubectl --context {settings.context}")
         self.register_outputs({"kubeconfig": self.kubeconfig})
+
+    def group(self, name: str) -> str:
+        """The name itself."""
+        return name
+
+    def identity(self, name: str, account: ServiceAccount, access: Access) -> Identity:
+        """What the settings say; whoever made the cluster gave it its access."""
+        del name, access
+        given = self._identities.get(f"{account.namespace}/{account.name}")
+        return Identity(annotations=given.annotations, pod_labels=given.pod_labels) if given else Identity()
+
+    def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
+        """None: no cloud of the stack runs the cluster."""
+        del name, account, secrets
 
 
 def internal_load_balancer(settings: LoadBalancerSettings | None) -> InternalLoadBalancer:

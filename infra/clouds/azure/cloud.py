@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_azure_native as azure_native
 
-from infra.clouds.azure.key_vault import KeyVault, KeyVaultArgs, SecretReader, SecretReaderArgs
+from infra.clouds.azure.key_vault import KeyVault, KeyVaultArgs
 from infra.clouds.azure.network import AzureNetwork, AzureNetworkArgs
 from infra.clouds.azure.provider import azure_options
 from infra.clouds.cloud import Stack
 from infra.clusters.aks import AksCluster, AksClusterArgs
-from infra.clusters.cluster import Cluster
+from infra.clusters.cluster import Cluster, ServiceAccount
 from infra.endpoint import Endpoint
 from infra.images.acr import AcrRepository, AcrRepositoryArgs
 from infra.managed.azure_ml import AzureMl, AzureMlArgs
@@ -53,6 +53,7 @@ class Azure:
         aks, network = self._settings.aks, self._network
         if not (aks and network):
             return []
+        vault = self._key_vault(aks.key_vault, network, aks) if aks.key_vault else None
         args = AksClusterArgs(
             azure=self._azure,
             aks=aks,
@@ -60,15 +61,14 @@ class Azure:
             resource_group_name=self._group.name,
             name=self._stack.name,
             registry_id=self.registry.registry_id if self.registry else None,
+            key_vault=vault,
         )
         self._aks = AksCluster("aks", args, self._opts)
-        if aks.key_vault:
-            self._key_vault(aks, aks.key_vault, network, self._aks)
+        if aks.key_vault and vault:
+            self._export_vault(aks.key_vault, vault, self._aks)
         return [self._aks]
 
-    def _key_vault(
-        self, aks: AksSettings, settings: KeyVaultSettings, network: AzureNetwork, cluster: AksCluster
-    ) -> None:
+    def _key_vault(self, settings: KeyVaultSettings, network: AzureNetwork, aks: AksSettings) -> KeyVault:
         args = KeyVaultArgs(
             resource_group_name=self._group.name,
             tenant_id=self._azure.tenant_id,
@@ -76,21 +76,16 @@ class Azure:
             public_access_cidrs=settings.public_access_cidrs,
             purge_protection=aks.deletion_protection,
         )
-        vault = KeyVault("aks-vault", args, self._opts)
-        readers = {account: self._secret_reader(account, vault, cluster).client_id for account in settings.readers}
-        pulumi.export("aks-key-vault", {"uri": vault.uri, "clientIds": readers})
+        return KeyVault("aks-vault", args, self._opts)
 
-    def _secret_reader(self, account: str, vault: KeyVault, cluster: AksCluster) -> SecretReader:
-        namespace, _, service_account = account.partition("/")
-        args = SecretReaderArgs(
-            resource_group_name=self._group.name,
-            subscription_id=self._azure.subscription_id,
-            vault_id=vault.vault_id,
-            issuer=cluster.issuer,
-            namespace=namespace,
-            service_account=service_account,
-        )
-        return SecretReader(f"aks-{namespace}-{service_account}", args, self._opts)
+    def _export_vault(self, settings: KeyVaultSettings, vault: KeyVault, cluster: AksCluster) -> None:
+        """Where secrets are, and as whom the further readers read them."""
+        readers: dict[str, pulumi.Output[str]] = {}
+        for reader in settings.readers:
+            namespace, _, account = reader.partition("/")
+            name = f"aks-{namespace}-{account}"
+            readers[reader] = cluster.secret_reader(name, ServiceAccount(namespace=namespace, name=account), vault)
+        pulumi.export("aks-key-vault", {"uri": vault.uri, "clientIds": readers})
 
     def endpoints(self, image: pulumi.Input[str], after: Sequence[pulumi.Resource]) -> Mapping[str, Endpoint]:
         """Azure ML and Container Instances."""

@@ -1,4 +1,4 @@
-"""A key vault, and who in a cluster reads its secrets."""
+"""A key vault: secrets that identities of Azure read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,6 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_azure_native as azure
 from pulumi_azure_native.keyvault import VaultPropertiesArgsDict
-
-from infra.clouds.azure.identity import BuiltInRole, role_assignment
-
-TOKEN_AUDIENCE = "api://AzureADTokenExchange"  # noqa: S105 not a secret
-"""Whom a service account's token must be for (https://learn.microsoft.com/azure/aks/workload-identity-overview)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,51 +55,3 @@ def vault_properties(args: KeyVaultArgs) -> VaultPropertiesArgsDict:
     }
     # Azure refuses false: a vault without it says nothing.
     return {**properties, "enable_purge_protection": True} if args.purge_protection else properties
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecretReaderArgs:
-    """`issuer` signs the tokens of the cluster's service accounts; the reader is one of them."""
-
-    resource_group_name: pulumi.Input[str]
-    subscription_id: str
-    vault_id: pulumi.Input[str]
-    issuer: pulumi.Input[str]
-    namespace: str
-    service_account: str
-
-
-class SecretReader(pulumi.ComponentResource):
-    """A service account that reads a vault's secrets, without a password of its own.
-
-    Its pods carry the label `azure.workload.identity/use: "true"`, the account `azure.workload.identity/client-id`
-    (https://learn.microsoft.com/azure/aks/workload-identity-overview#service-account-labels-and-annotations).
-    """
-
-    client_id: pulumi.Output[str]
-
-    def __init__(self, name: str, args: SecretReaderArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inference:azure:SecretReader", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        identity = azure.managedidentity.UserAssignedIdentity(
-            name, resource_group_name=args.resource_group_name, opts=child
-        )
-        azure.managedidentity.FederatedIdentityCredential(
-            name,
-            resource_group_name=args.resource_group_name,
-            resource_name_=identity.name,
-            issuer=args.issuer,
-            subject=f"system:serviceaccount:{args.namespace}:{args.service_account}",
-            audiences=[TOKEN_AUDIENCE],
-            opts=child,
-        )
-        role_assignment(
-            name,
-            role=BuiltInRole.KEY_VAULT_SECRETS_USER,
-            scope=args.vault_id,
-            principal_id=identity.principal_id,
-            subscription_id=args.subscription_id,
-            opts=child,
-        )
-        self.client_id = identity.client_id
-        self.register_outputs({"clientId": self.client_id})

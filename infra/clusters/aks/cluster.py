@@ -1,6 +1,6 @@
 """An AKS cluster whose GPU nodes follow pending pods, spot first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_azure_native import containerservice
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
+from infra.clouds.azure.key_vault import KeyVault
 from infra.clouds.azure.network import AzureNetwork
 from infra.clusters.aks.agent_pools import (
     AZURE_ML_LABEL,
@@ -22,8 +23,9 @@ from infra.clusters.aks.agent_pools import (
 from infra.clusters.aks.context import AksContext
 from infra.clusters.aks.control_plane import ControlPlane
 from infra.clusters.aks.identities import Identities
+from infra.clusters.aks.identity import Right, Scopes, WorkloadIdentity, WorkloadIdentityArgs, rights, secret_reader
 from infra.clusters.aks.kubeconfig import certificate_authority, kubeconfig
-from infra.clusters.cluster import InternalLoadBalancer
+from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
 from infra.settings.aks import AksSettings
 from infra.settings.azure import AzureSettings
 from infra.settings.clusters import SYSTEM_POOL
@@ -35,7 +37,10 @@ PRIORITIES: ObjectMetaArgsDict = {"name": "cluster-autoscaler-priority-expander"
 
 @dataclass(frozen=True, kw_only=True)
 class AksClusterArgs:
-    """`name` is the cluster's in kubeconfigs; nodes may pull from the registry with `registry_id`."""
+    """`name` is the cluster's in kubeconfigs; nodes may pull from the registry with `registry_id`.
+
+    `key_vault` is where its pods' secrets are.
+    """
 
     azure: AzureSettings
     aks: AksSettings
@@ -43,6 +48,7 @@ class AksClusterArgs:
     resource_group_name: pulumi.Input[str]
     name: str
     registry_id: pulumi.Input[str] | None = None
+    key_vault: KeyVault | None = None
 
 
 class AksCluster(pulumi.ComponentResource):
@@ -62,12 +68,14 @@ class AksCluster(pulumi.ComponentResource):
     cluster_name: pulumi.Output[str]
     system_nodes: int
     gpu_taints: Sequence[tuple[str, str, str]]
+    loading_annotations: Mapping[str, str]
 
     spot_labels = (SPOT_LABEL,)
     azure_ml_label = AZURE_ML_LABEL
     # https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/microsoft-aks.html
     gpu_runtime_class = "nvidia-container-runtime"
     has_gpu_operator = False
+    has_external_secrets = False
     # AKS's own: encrypted, and on every zone's disks where the nodes are in several
     # (https://learn.microsoft.com/azure/aks/concepts-storage#storage-classes).
     storage_class = "managed-csi"
@@ -84,8 +92,11 @@ class AksCluster(pulumi.ComponentResource):
         super().__init__("inference:clusters:AksCluster", name, None, opts)
         self.name, self.network_cidr = name, args.network.cidr
         self.gpu_time_slices, self.gpu_taints = args.aks.gpu_time_slices, gpu_taints(args.aks)
+        # The cluster autoscaler's own annotation holds for ever, and it waits ten minutes before it takes a node.
+        self.loading_annotations = {}
         child = pulumi.ResourceOptions(parent=self)
-        context = AksContext(
+        self._vault, self._registry_id = args.key_vault, args.registry_id
+        self._context = context = AksContext(
             azure=args.azure,
             aks=args.aks,
             network=args.network,
@@ -108,6 +119,31 @@ class AksCluster(pulumi.ComponentResource):
         )
         self.ready = [*self._gpu_pools(placement), self._priorities(context), self._shared_storage()]
         self.register_outputs({"kubeconfig": self.kubeconfig})
+
+    def group(self, name: str) -> str:
+        """The object ID of an Entra group, which AKS makes a Kubernetes group."""
+        return self._context.aks.groups[name]
+
+    def identity(self, name: str, account: ServiceAccount, access: Access) -> Identity:
+        """An identity of Azure with the roles that `access` takes, by AKS's workload identity."""
+        own = Scopes(vault=self._vault.vault_id if self._vault else None, registry=self._registry_id)
+        needed = rights(self._context.azure, access, own)
+        return self._workload_identity(name, account, needed).carried if needed else Identity()
+
+    def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
+        """The stack's key vault (https://external-secrets.io/latest/provider/azure-key-vault/#workload-identity)."""
+        if self._vault is None:
+            return None
+        provider = {"azurekv": {"authType": "WorkloadIdentity", "vaultUrl": self._vault.uri}}
+        return SecretStore(provider=provider, identity=self.identity(name, account, Access(secrets=secrets)))
+
+    def secret_reader(self, name: str, account: ServiceAccount, vault: KeyVault) -> pulumi.Output[str]:
+        """Let an account read every secret of a vault; the client ID of the identity that its pods then take."""
+        return self._workload_identity(name, account, [secret_reader(vault.vault_id)]).client_id
+
+    def _workload_identity(self, name: str, account: ServiceAccount, needed: Sequence[Right]) -> WorkloadIdentity:
+        args = WorkloadIdentityArgs(context=self._context, issuer=self.issuer, account=account, rights=needed)
+        return WorkloadIdentity(name, args, pulumi.ResourceOptions(parent=self))
 
     def _kubeconfig(self, context: AksContext, cluster: containerservice.ManagedCluster) -> pulumi.Output[str]:
         credentials = containerservice.list_managed_cluster_user_credentials_output(

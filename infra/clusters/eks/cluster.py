@@ -8,11 +8,12 @@ import pulumi_kubernetes as kubernetes
 
 from infra.clouds.aws.iam import Role, RoleArgs, trust
 from infra.clouds.aws.network import Network
-from infra.clusters.cluster import InternalLoadBalancer
+from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
 from infra.clusters.eks import karpenter, node_groups, shared_storage
 from infra.clusters.eks.addons import NODE_ADDONS, Addons, cluster_addons
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.control_plane import ControlPlane, ControlPlaneArgs
+from infra.clusters.eks.identity import access_policy
 from infra.clusters.eks.karpenter import Karpenter, KarpenterArgs
 from infra.clusters.eks.load_balancer_controller import (
     LOAD_BALANCER_CLASS,
@@ -21,6 +22,7 @@ from infra.clusters.eks.load_balancer_controller import (
 )
 from infra.clusters.eks.node_groups import NODE_POLICIES, NodeGroup, Placement, gpu_group, system_group
 from infra.clusters.eks.office_hours import OfficeHours, OfficeHoursArgs
+from infra.clusters.eks.pod_role import PodRole, PodRoleArgs
 from infra.clusters.eks.shared_storage import SharedStorage, SharedStorageArgs
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.aws import AwsSettings
@@ -54,8 +56,10 @@ class EksCluster(pulumi.ComponentResource):
 
     spot_labels = ((karpenter.CAPACITY_LABEL, "spot"), (node_groups.CAPACITY_LABEL, "SPOT"))
     gpu_taints = (NODE_TAINT,)
+    loading_annotations = karpenter.LOADING
     gpu_runtime_class = None
     has_gpu_operator = False
+    has_external_secrets = False
     storage_class = "gp3-encrypted"
     shared_storage_class: str | None = None
     # https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/
@@ -79,7 +83,7 @@ class EksCluster(pulumi.ComponentResource):
             subnet_ids=args.network.private_subnet_ids,
         )
         plane = ControlPlane(name, plane_args, child)
-        context = EksContext(
+        self._context = context = EksContext(
             aws=args.aws,
             eks=args.eks,
             name=args.name,
@@ -104,6 +108,25 @@ class EksCluster(pulumi.ComponentResource):
             *self._shared_storage(context, args.network, plane),
         ]
         self.register_outputs({"kubeconfig": self.kubeconfig})
+
+    def group(self, name: str) -> str:
+        """The name itself, which access entries give to IAM's roles."""
+        return name
+
+    def identity(self, name: str, account: ServiceAccount, access: Access) -> Identity:
+        """A role by EKS Pod Identity, which needs nothing of the account, but that pods start after it."""
+        document = access_policy(self._context.aws, access, self._context.name)
+        if document is None:
+            return Identity()
+        args = PodRoleArgs(
+            context=self._context, namespace=account.namespace, service_account=account.name, policy=document
+        )
+        return Identity(after=[PodRole(name, args, pulumi.ResourceOptions(parent=self))])
+
+    def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
+        """Secrets Manager of the stack's account and region (https://external-secrets.io/latest/provider/aws-secrets-manager/)."""
+        provider = {"aws": {"service": "SecretsManager", "region": self._context.aws.region}}
+        return SecretStore(provider=provider, identity=self.identity(name, account, Access(secrets=secrets)))
 
     def _node_groups(self, context: EksContext, network: Network) -> tuple[NodeGroup, list[NodeGroup]]:
         """The system group, and a group for every GPU pool."""

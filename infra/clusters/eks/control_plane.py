@@ -56,6 +56,8 @@ class ControlPlane(pulumi.ComponentResource):
         self.cluster = self._cluster(name, args, role, key, logs)
         self.node_security_group_id = self.cluster.vpc_config.cluster_security_group_id
         self.access = [self._administrator(name, args, arn) for arn in args.settings.deployers]
+        for arn, groups in args.settings.members.items():
+            self._entry(name, arn, groups)
         self.register_outputs({"endpoint": self.cluster.endpoint})
 
     def _cluster(
@@ -86,17 +88,28 @@ class ControlPlane(pulumi.ComponentResource):
             ),
         )
 
-    def _administrator(self, name: str, args: ControlPlaneArgs, principal_arn: str) -> pulumi.Resource:
-        # All that tells two principals apart: account, kind, path and name.
-        short = f"{name}-{principal_arn.partition('::')[2]}"
-        entry = aws.eks.AccessEntry(
-            short, cluster_name=self.cluster.name, principal_arn=principal_arn, opts=self._child
+    def _entry(self, name: str, principal_arn: str, groups: Sequence[str] | None = None) -> aws.eks.AccessEntry:
+        # One for each principal at most: https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
+        return aws.eks.AccessEntry(
+            entry_name(name, principal_arn),
+            cluster_name=self.cluster.name,
+            principal_arn=principal_arn,
+            kubernetes_groups=groups,
+            opts=self._child,
         )
+
+    def _administrator(self, name: str, args: ControlPlaneArgs, principal_arn: str) -> pulumi.Resource:
+        entry = self._entry(name, principal_arn)
         return aws.eks.AccessPolicyAssociation(
-            short,
+            entry_name(name, principal_arn),
             cluster_name=self.cluster.name,
             principal_arn=entry.principal_arn,
             policy_arn=f"arn:{args.partition}:{CLUSTER_ADMIN_POLICY}",
             access_scope={"type": "cluster"},
             opts=self._child,
         )
+
+
+def entry_name(prefix: str, principal_arn: str) -> str:
+    """All that tells two principals apart: account, kind, path and name."""
+    return f"{prefix}-{principal_arn.partition('::')[2]}"

@@ -17,8 +17,15 @@ from infra.clusters.eks.pod_role import PodRole, PodRoleArgs, policy_file
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.clusters import Capacity
 from infra.settings.eks import LATEST, GpuPoolSettings
+from infra.settings.instance_types import vcpus
 
 CAPACITY_LABEL = "karpenter.sh/capacity-type"
+
+LOADING = {"karpenter.sh/do-not-disrupt": "30m"}
+"""Keeps the node of a pod from consolidation until the pod is so old, and has pulled and loaded its model.
+
+No spot interruption waits for it (https://karpenter.sh/docs/concepts/disruption/#pod-level-controls).
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,13 +154,24 @@ def node_class_spec(context: EksContext, pool: GpuPoolSettings, role_name: pulum
     }
 
 
+def node_limits(pool: GpuPoolSettings) -> dict[str, str]:
+    """What the pool's nodes may come to, as the numbers of nodes and of their virtual CPUs.
+
+    The number of nodes alone does not hold: of many pods that wait at once Karpenter counts against it only the nodes
+    that are there already, and against the CPUs those too that it is about to start (`subtractMax` in
+    https://github.com/kubernetes-sigs/karpenter/blob/v1.14.1/pkg/controllers/provisioning/scheduling/scheduler.go).
+    GPUs would not do: time-slicing multiplies those that a node reports.
+    """
+    nodes = pool.max - pool.min
+    return {"nodes": str(nodes), "cpu": str(nodes * max(map(vcpus, pool.instance_types)))}
+
+
 def node_pool_spec(name: str, pool: GpuPoolSettings) -> dict[str, Any]:
     """When nodes of the pool come and go: for pending pods, up to what `max` leaves beyond the managed group."""
     key, value, effect = NODE_TAINT
     return {
         "weight": 100 if pool.capacity is Capacity.SPOT else 10,
-        # Nodes, not GPUs: time-slicing multiplies the GPUs that a node reports.
-        "limits": {"nodes": str(pool.max - pool.min)},
+        "limits": node_limits(pool),
         "disruption": {
             "consolidationPolicy": "WhenEmptyOrUnderutilized",
             "consolidateAfter": "5m",

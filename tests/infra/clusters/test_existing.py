@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from infra.clusters.cluster import Cluster, InternalLoadBalancer
+from infra.clusters.cluster import Access, Cluster, Identity, InternalLoadBalancer, ServiceAccount
 from infra.clusters.existing import ExistingCluster, kubeconfig_files
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
 from infra.preview import Plan, run
@@ -146,6 +146,23 @@ def test_what_the_settings_tell_reaches_what_runs_on_the_cluster(kubeconfig: Pat
     )
 
 
+def test_an_account_carries_what_the_settings_say_and_others_nothing(kubeconfig: Path) -> None:
+    role = {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/a"}, "podLabels": {"a": "b"}}
+    _, cluster = preview(kubeconfig=str(kubeconfig), identities={"serving/model-server": role})
+    accounts = [ServiceAccount(namespace="serving", name=name) for name in ("model-server", "another")]
+    found = [cluster.identity("server", account, Access(reads=["s3://models"])) for account in accounts]
+
+    assert found == [Identity(annotations=role["annotations"], pod_labels=role["podLabels"]), Identity()]
+
+
+def test_no_cloud_of_the_stack_keeps_the_clusters_secrets(kubeconfig: Path) -> None:
+    _, bare = preview(kubeconfig=str(kubeconfig))
+    _, equipped = preview(kubeconfig=str(kubeconfig), hasExternalSecrets=True)
+
+    assert bare.secret_store("secrets", ServiceAccount(namespace="a", name="b"), ["c"]) is None
+    assert (bare.has_external_secrets, equipped.has_external_secrets) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("stated", "rule"),
     [
@@ -153,6 +170,7 @@ def test_what_the_settings_tell_reaches_what_runs_on_the_cluster(kubeconfig: Pat
         ({"gpuTaints": ["a=b:NoSchedule", "a=b:NoSchedule"]}, "must name each once"),
         ({"networkCidr": "10.8.0.1/16"}, "host bits set"),
         ({"context": ""}, "at least 1 character"),
+        ({"identities": {"model-server": {}}}, "should match pattern"),
         ({"loadBalancer": {"className": "metallb"}}, "Extra inputs are not permitted"),
     ],
 )

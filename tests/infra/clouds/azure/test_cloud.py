@@ -1,7 +1,9 @@
+import pulumi
 import pytest
 
 from infra.clouds.azure.cloud import Azure
 from infra.clouds.cloud import Stack
+from infra.clusters.cluster import ServiceAccount
 from infra.preview import Plan, run
 from tests.infra.samples import AKS, AZURE, REMOVED, T4, settings
 
@@ -56,6 +58,21 @@ def test_the_vault_lets_in_nodes_and_named_ranges_and_is_kept_as_the_cluster_is(
     assert unguarded["networkAcls"]["ipRules"] == []
     assert guarded["enablePurgeProtection"] is True
     assert "enablePurgeProtection" not in unguarded
+
+
+def test_a_vault_is_the_clusters_store_and_needs_no_further_readers() -> None:
+    stack = settings({"aws": REMOVED, "eks": REMOVED, "azure": AZURE, "aks": {**AKS, "keyVault": {}}})
+
+    def program() -> None:
+        assert stack.azure
+        (cluster,) = Azure(Stack(settings=stack, name="platform-test", tags={}), stack.azure).clusters()
+        store = cluster.secret_store("secrets", ServiceAccount(namespace="operators", name="reader"), ["a"])
+        assert store
+        pulumi.export("url", store.provider["azurekv"]["vaultUrl"])
+
+    plan = run(program, {})
+    assert plan.exports["aks-key-vault"] == {"uri": plan.exports["url"], "clientIds": {}}
+    assert [trust.inputs["subject"] for trust in plan.of_type(TRUST)] == ["system:serviceaccount:operators:reader"]
 
 
 def test_a_stack_that_asks_for_no_vault_has_none() -> None:

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_azure_native as azure
 import pytest
 
+from infra.clouds.azure.key_vault import KeyVault
 from infra.clouds.azure.network import AzureNetwork, AzureNetworkArgs
 from infra.clouds.azure.provider import azure_options
 from infra.clusters.aks import AksCluster, AksClusterArgs
@@ -40,8 +41,10 @@ def aks_settings(**changes: object) -> AksSettings:
     return AksSettings.model_validate({**settings, **changes}, strict=False)
 
 
-def make_cluster(settings: AksSettings) -> AksCluster:
-    placed = azure_settings()
+def make_cluster(
+    settings: AksSettings, placed: AzureSettings | None = None, key_vault: KeyVault | None = None
+) -> AksCluster:
+    placed = placed or azure_settings()
     opts = azure_options(placed, TAGS)
     group = azure.resources.ResourceGroup("azure", opts=opts)
     network_args = AzureNetworkArgs(
@@ -54,6 +57,7 @@ def make_cluster(settings: AksSettings) -> AksCluster:
         resource_group_name=group.name,
         name="platform-test",
         registry_id=REGISTRY,
+        key_vault=key_vault,
     )
     return AksCluster("aks", args, opts)
 

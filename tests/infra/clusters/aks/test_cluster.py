@@ -14,11 +14,13 @@ from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
 from infra.managed.azure_ml.attached_cluster import AttachableCluster
 from infra.preview import Plan, run
 from infra.preview.checks import check_plan
+from infra.stack_images import Images
 from infra.workloads import run_on
 from tests.infra.clusters.aks.conftest import aks_settings, make_cluster, preview_aks
 from tests.infra.samples import children, settings, waits_for
 
 PROVIDER = "pulumi:providers:kubernetes"
+IMAGES = Images(model="registry.example/model-server@sha256:0")
 POOL = "azure-native:containerservice:AgentPool"
 CREDENTIALS = "azure-native:containerservice:listManagedClusterUserCredentials.kubeconfigs[0].value"
 
@@ -29,7 +31,7 @@ def served() -> Plan:
 
     def program() -> None:
         cluster: Cluster = make_cluster(aks_settings(gpuTimeSlices=2))
-        run_on(cluster, settings({"serving.exposure": "network"}), "registry.example/model-server@sha256:0")
+        run_on(cluster, settings({"serving.exposure": "network"}), IMAGES)
 
     return run(program, {})
 
@@ -176,7 +178,7 @@ def test_the_gpu_operator_reaches_azure_mls_nodes_and_the_model_server_stays_off
 
     def program() -> None:
         cluster = make_cluster(aks_settings(gpuPools={"own": own, "ml": azure_ml}))
-        run_on(cluster, settings(), "registry.example/model-server@sha256:0")
+        run_on(cluster, settings(), IMAGES)
 
     plan = run(program, {})
     tainted = plan.one(POOL, "aks-ml").inputs

@@ -1,6 +1,7 @@
 from typing import Any
 
 from infra.preview import Plan
+from infra.preview.checks import check_plan
 
 CLUSTER = "aws:eks/cluster:Cluster"
 ENTRY = "aws:eks/accessEntry:AccessEntry"
@@ -89,3 +90,17 @@ def test_deletion_protection_reaches_the_cluster(eks: Plan, eks_with: Any) -> No
 
     assert (eks.one(CLUSTER).inputs["deletionProtection"], eks.one(CLUSTER).protect) == (False, False)
     assert (protected.inputs["deletionProtection"], protected.protect) == (True, True)
+
+
+def test_members_of_groups_get_in_with_their_groups_and_no_policy(eks_with: Any) -> None:
+    groups = {"ml-viewers": [f"{ROLE}/oncall", f"{ROLE}/analyst"], "ml-deployers": [f"{ROLE}/oncall"]}
+
+    plan = eks_with({"eks.groups": groups})
+
+    entered = {each.inputs["principalArn"]: each.inputs.get("kubernetesGroups") for each in plan.of_type(ENTRY)}
+    assert entered[f"{ROLE}/oncall"] == ["ml-viewers", "ml-deployers"]
+    assert entered[f"{ROLE}/analyst"] == ["ml-viewers"]
+    assert entered[f"{ROLE}/deployer"] is None
+    association = plan.one("aws:eks/accessPolicyAssociation:AccessPolicyAssociation").inputs
+    assert association["principalArn"] == f"{ROLE}/deployer"
+    assert [str(failure) for failure in check_plan(plan).failures] == []

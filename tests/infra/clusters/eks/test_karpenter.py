@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from infra.clusters.eks.interruptions import EVENTS
-from infra.clusters.eks.karpenter import node_pool_spec
+from infra.clusters.eks.karpenter import node_limits, node_pool_spec
 from infra.preview import Plan
 from infra.settings.eks import GpuPoolSettings
 from tests.infra.samples import waits_for
@@ -23,7 +23,14 @@ def requirements(spec: dict[str, Any]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(("floor", "most", "limit"), [(0, 5, "5"), (2, 5, "3"), (4, 5, "1")])
 def test_karpenter_adds_what_the_floor_leaves_of_the_maximum(floor: int, most: int, limit: str) -> None:
-    assert node_pool_spec("spot", pool(min=floor, max=most))["limits"] == {"nodes": limit}
+    assert node_pool_spec("spot", pool(min=floor, max=most))["limits"]["nodes"] == limit
+
+
+def test_many_pods_at_once_bring_no_more_nodes_than_the_largest_of_the_types_allow() -> None:
+    sizes = ["g4dn.xlarge", "g6.12xlarge", "g5.2xlarge"]
+
+    assert node_limits(pool(min=1, max=4, instanceTypes=sizes)) == {"nodes": "3", "cpu": "144"}
+    assert node_limits(pool(max=2, instanceTypes=["g4dn.metal"])) == {"nodes": "2", "cpu": "192"}
 
 
 def test_spot_comes_first() -> None:
