@@ -11,7 +11,12 @@ import pulumi_random as random
 from infra.charts import release
 from infra.settings.monitoring import MonitoringSettings
 
-NAMESPACE = "monitoring"
+NAMESPACE, NAME = "monitoring", "kube-prometheus-stack"
+URL = f"http://{NAME}-prometheus.{NAMESPACE}.svc:9090"
+"""Prometheus' own Service, for the programs of the cluster that ask it.
+
+https://github.com/prometheus-community/helm-charts/blob/main/charts/kube-prometheus-stack/templates/prometheus/service.yaml
+"""
 GRAFANA, GRAFANA_LOGIN = "grafana", "grafana-login"
 
 
@@ -47,7 +52,7 @@ class Prometheus(pulumi.ComponentResource):
         )
         release(
             name,
-            "kube-prometheus-stack",
+            NAME,
             namespace=NAMESPACE,
             values=values(args.settings, args.storage_class),
             mirror=args.chart_mirror,
@@ -69,7 +74,7 @@ def values(settings: MonitoringSettings, storage_class: str) -> dict[str, Any]:
         "resources": {"requests": {"storage": settings.storage}},
     }
     return {
-        "fullnameOverride": "kube-prometheus-stack",
+        "fullnameOverride": NAME,
         "prometheus": {
             "prometheusSpec": {
                 "retention": f"{settings.retention_days}d",

@@ -14,6 +14,15 @@ INFERENCE_ROUTES = "|".join(
 )
 """Regular expression over the `route` label of requests that ask a model, in all protocols."""
 
+SCRAPE_SECONDS = 15
+"""How often a server's metrics are read; as often does Kubernetes ask its autoscalers' metrics."""
+
+AUTOSCALING_WINDOW = f"{4 * SCRAPE_SECONDS}s"
+"""What autoscaling looks back over: four scrapes, of which two may fail, since a rate needs two."""
+
+BUSY = 0.2
+"""Seconds of model calls per second from which on a pod counts as busy."""
+
 
 def rate(metric: Metric, selector: str, window: str, by: str = "") -> str:
     """Per-second rate of a counter over `window`, summed, or summed by one label."""
@@ -30,6 +39,33 @@ def mean(metric: Metric, selector: str, window: str, by: str) -> str:
     """The mean of a histogram's observations over `window` for each value of a label."""
     total = f"sum by ({by}) (rate({metric.name}_sum{{{selector}}}[{window}]))"
     return f"{total} / sum by ({by}) (rate({metric.name}_count{{{selector}}}[{window}]))"
+
+
+def requests_per_second(selector: str, window: str = AUTOSCALING_WINDOW) -> str:
+    """Requests that ask a model, per second, of all pods together: 0 while none come, nothing while no pod is scraped.
+
+    From the histogram, which counts every route from the server's start: the counter of requests has a series only
+    after the first, so that an idle server would look like one that nobody scrapes.
+    """
+    asked = f'{selector},route=~"{INFERENCE_ROUTES}"'
+    return f"sum(rate({contract.REQUEST_DURATION.name}_count{{{asked}}}[{window}]))"
+
+
+def queue_time_ms(selector: str, most: float, window: str = AUTOSCALING_WINDOW) -> str:
+    """Each busy pod's mean wait for the model, in milliseconds and at most `most`, added up over the pods.
+
+    0 while no pod is busy, nothing while none is scraped. At a pod that is not, requests wait for something else than
+    the load; the server's own watchdog asks too, and would be all that counts on an idle one.
+    """
+    waits = f"1000 * {mean(contract.QUEUE_DURATION, selector, window, 'pod')} >= 0"  # drops 0 / 0
+    work = f"sum by (pod) (rate({contract.MODEL_DURATION.name}_sum{{{selector}}}[{window}]))"
+    asked = f"sum(rate({contract.QUEUE_DURATION.name}_count{{{selector}}}[{window}]))"
+    return f"sum(clamp_max({waits}, {most:g}) and {work} > {BUSY}) or 0 * {asked}"
+
+
+def zero_while_none_is_wanted(query: str, namespace: str, deployment: str) -> str:
+    """`query`, and 0 where it finds nothing since the Deployment should have no pods."""
+    return f"{query} or {wanted_replicas(namespace, deployment)} == 0"
 
 
 def wanted_replicas(namespace: str, deployment: str) -> str:

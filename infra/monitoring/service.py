@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from inference_app.contract import ExecutionProvider, Route
 from infra.monitoring.alerts import rule_groups
 from infra.monitoring.dashboard import dashboard
-from infra.monitoring.queries import wanted_replicas
+from infra.monitoring.queries import SCRAPE_SECONDS, wanted_replicas
 from infra.settings.monitoring import ObjectiveSettings
 
 # Grafana's sidecar loads every ConfigMap that carries it (kube-prometheus-stack, grafana.sidecar.dashboards.label).
@@ -93,9 +93,9 @@ class ServiceMonitoring(pulumi.ComponentResource):
 
 
 def service_monitor_spec(service: MonitoredService) -> dict[str, Any]:
-    """Scrapes every pod behind the Service each 15 seconds."""
+    """Scrapes every pod behind the Service."""
     return {
         "namespaceSelector": {"matchNames": [service.namespace]},
         "selector": {"matchLabels": dict(service.labels)},
-        "endpoints": [{"port": service.port_name, "path": Route.METRICS.value, "interval": "15s"}],
+        "endpoints": [{"port": service.port_name, "path": Route.METRICS.value, "interval": f"{SCRAPE_SECONDS}s"}],
     }

@@ -9,10 +9,11 @@ from pulumi_kubernetes.core.v1 import PodSpecArgsDict, ServicePortArgsDict, Serv
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from inference_app.contract import GRPC_PORT
-from infra.clusters.cluster import Cluster
+from infra.clusters.cluster import Access, Cluster, Identity, ServiceAccount
 from infra.endpoint import Endpoint, EndpointKind
 from infra.serving import network_policy, pod
-from infra.serving.autoscaling import BESIDE_KEDA, autoscaler_spec, scaled_object_spec
+from infra.serving.autoscaling import AutoscalerArgs, autoscaler
+from infra.serving.storage import ModelClaim, ModelClaimArgs, ModelVolume, model_volume
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ROLLOUT_SURGE, Exposure, ServingSettings
@@ -30,14 +31,18 @@ ROLLOUT_TIMEOUT = f"{ROLLOUT_SECONDS // 60}m"
 class ModelServerArgs:
     """`image` is a reference by digest; pods of `scrapers`' namespaces may read the metrics.
 
-    `after` brings what the pods need, KEDA too where the replicas follow `office_hours`.
+    `namespace` brings the settings' namespace; `after` what the pods need, KEDA too where `needs_keda` says so.
+    `prometheus` is the URL that KEDA asks; `secret` the name of the Secret with the server's secret variables.
     """
 
     model: ModelSettings
     settings: ServingSettings
     cluster: Cluster
     image: pulumi.Input[str]
+    namespace: pulumi.Resource
     office_hours: OfficeHoursSettings | None = None
+    prometheus: str | None = None
+    secret: str | None = None
     scrapers: Sequence[str] = ()
     after: Sequence[pulumi.Resource] = ()
 
@@ -57,14 +62,12 @@ class ModelServer(pulumi.ComponentResource):
         self.execution_provider = pod.execution_provider(args.settings)
         rests = args.office_hours and args.settings.replicas.min_outside_office_hours == 0
         self.rests_as = APP if rests else None
-        namespace = kubernetes.core.v1.Namespace(
-            name, metadata=namespace_metadata(self.namespace), opts=pulumi.ResourceOptions(parent=self)
-        )
-        self._child = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        self._child = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         self._guard()
+        self._identity = self._access()
         self._rollout = pulumi.ResourceOptions(
             parent=self,
-            depends_on=[namespace, *args.cluster.ready, *args.after],
+            depends_on=[args.namespace, *args.cluster.ready, *args.after, *self._identity.after],
             custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
         )
         self._autoscaler(self._deployment())
@@ -80,21 +83,17 @@ class ModelServer(pulumi.ComponentResource):
         self.register_outputs({"url": self.url})
 
     def _guard(self) -> None:
-        """Network policies and the disruption budget."""
+        """The network policy and the disruption budget."""
         settings = self._args.settings
-        kubernetes.networking.v1.NetworkPolicy(
-            f"{self._name}-default-deny",
-            metadata={"name": "default-deny", "namespace": self.namespace},
-            spec=network_policy.default_deny(),
-            opts=self._child,
-        )
         networks = [self._args.cluster.network_cidr] if settings.exposure is Exposure.NETWORK else []
-        clients = [self.namespace, *settings.client_namespaces, *self._args.scrapers]
+        namespaces = [self.namespace, *settings.client_namespaces, *self._args.scrapers]
+        clients = network_policy.clients(namespaces, networks)
         collector = settings.tracing.collector if settings.tracing else None
+        ways = network_policy.ways_out(collector, self._args.model.source)
         kubernetes.networking.v1.NetworkPolicy(
             self._name,
             metadata=self._metadata(),
-            spec=network_policy.server_policy(LABELS, pod.ports(settings).values(), clients, networks, collector),
+            spec=network_policy.spec(LABELS, pod.ports(settings).values(), clients, ways),
             opts=self._child,
         )
         kubernetes.policy.v1.PodDisruptionBudget(
@@ -123,31 +122,43 @@ class ModelServer(pulumi.ComponentResource):
                 "min_ready_seconds": 5,
                 "progress_deadline_seconds": ROLLOUT_SECONDS,
                 "revision_history_limit": 5,
-                "template": {"metadata": {"labels": LABELS}, "spec": self._pod_spec()},
+                "template": {
+                    "metadata": {
+                        "labels": {**LABELS, **self._identity.pod_labels},
+                        "annotations": self._args.cluster.loading_annotations,
+                    },
+                    "spec": self._pod_spec(),
+                },
             },
             opts=self._rollout,
         )
 
     def _autoscaler(self, deployment: kubernetes.apps.v1.Deployment) -> None:
-        """The pods' own autoscaler, or KEDA's where their least number follows the office hours."""
-        settings, hours = self._args.settings, self._args.office_hours
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[deployment])
-        if hours and settings.replicas.min_outside_office_hours is not None:
-            kubernetes.apiextensions.CustomResource(
-                self._name,
-                api_version="keda.sh/v1alpha1",
-                kind="ScaledObject",
-                metadata=self._metadata(),
-                spec=scaled_object_spec(settings, hours, APP),
-                opts=opts,
-            )
-            return
-        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
-            self._name,
-            metadata=self._metadata() | {"annotations": BESIDE_KEDA},
-            spec=autoscaler_spec(settings, APP),
-            opts=opts,
+        args = AutoscalerArgs(
+            settings=self._args.settings,
+            deployment=APP,
+            metadata=self._metadata(),
+            office_hours=self._args.office_hours,
+            prometheus=self._args.prometheus,
         )
+        autoscaler(self._name, args, pulumi.ResourceOptions(parent=self, depends_on=[deployment]))
+
+    def _access(self) -> Identity:
+        """What lets the pods read their models' source."""
+        source = self._args.model.source
+        if source is None or not source.reads:
+            return Identity()
+        account = ServiceAccount(namespace=self.namespace, name=APP)
+        return self._args.cluster.identity(self._name, account, Access(reads=source.reads))
+
+    def _models(self) -> ModelVolume | None:
+        source = self._args.model.source
+        if source is None:
+            return None
+        if not (source.size or source.nfs):
+            return model_volume(source)
+        args = ModelClaimArgs(source=source, cluster=self._args.cluster, namespace=self.namespace, labels=LABELS)
+        return model_volume(source, ModelClaim(f"{self._name}-models", args, self._child).claim)
 
     def _pod_spec(self) -> PodSpecArgsDict:
         """The pod, with the configuration and the account that it takes."""
@@ -160,15 +171,22 @@ class ModelServer(pulumi.ComponentResource):
             opts=self._child,
         )
         account = kubernetes.core.v1.ServiceAccount(
-            self._name, metadata=self._metadata(), automount_service_account_token=False, opts=self._child
+            self._name,
+            metadata=self._metadata() | {"annotations": self._identity.annotations},
+            automount_service_account_token=False,
+            opts=self._child,
         )
-        return pod.pod_spec(
-            self._args.settings,
-            self._args.image,
-            config.metadata.name.apply(str),
-            account.metadata.name.apply(str),
-            LABELS,
-            self._args.cluster,
+        return pod.spec(
+            pod.PodArgs(
+                settings=self._args.settings,
+                image=self._args.image,
+                config_map=config.metadata.name.apply(str),
+                service_account=account.metadata.name.apply(str),
+                labels=LABELS,
+                scheduling=self._args.cluster,
+                secret=self._args.secret,
+                models=self._models(),
+            )
         )
 
     def _service_metadata(self) -> ObjectMetaArgsDict:
@@ -189,12 +207,6 @@ class ModelServer(pulumi.ComponentResource):
 
     def _metadata(self, object_name: str = APP) -> ObjectMetaArgsDict:
         return {"name": object_name, "namespace": self.namespace, "labels": LABELS}
-
-
-def namespace_metadata(name: str) -> ObjectMetaArgsDict:
-    """A namespace that admits restricted pods only (https://kubernetes.io/docs/concepts/security/pod-security-standards/)."""
-    modes = ("enforce", "audit", "warn")
-    return {"name": name, "labels": {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}}
 
 
 def service_ports(settings: ServingSettings) -> list[ServicePortArgsDict]:

@@ -6,65 +6,52 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicyEgressRuleArgsDict,
     NetworkPolicyIngressRuleArgsDict,
     NetworkPolicyPeerArgsDict,
-    NetworkPolicyPortArgsDict,
     NetworkPolicySpecArgsDict,
 )
 
-# Kubernetes sets it on every namespace (https://kubernetes.io/docs/reference/labels-annotations-taints/).
-NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
-
-DNS_LABELS = {"k8s-app": "kube-dns"}
-"""What CoreDNS has kept of its predecessor, so that everything that looks for it still finds it."""
+from infra.namespaces.network import peer, policy, port, to_anywhere, to_dns, to_object_store, to_peer
+from infra.settings.source import SourceSettings
 
 
-def default_deny() -> NetworkPolicySpecArgsDict:
-    """No pod of the namespace sends or receives anything that another policy does not allow."""
-    return {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]}
-
-
-def server_policy(
+def spec(
     labels: Mapping[str, str],
     ports: Collection[int],
-    client_namespaces: Sequence[str],
-    client_cidrs: Sequence[str],
-    collector: tuple[str, int] | None,
+    sources: Sequence[NetworkPolicyPeerArgsDict],
+    ways: Sequence[NetworkPolicyEgressRuleArgsDict],
 ) -> NetworkPolicySpecArgsDict:
-    """The server's ports for its clients, and nothing out but traces to their collector, (namespace, port).
-
-    The model is in the image, so a server that sends no traces asks nobody, not even for a name.
-    """
-    sources = [_namespace(name) for name in client_namespaces] + [_network(cidr) for cidr in client_cidrs]
+    """The server's ports for its clients, and the ways out that it needs; none means none, not even to ask a name."""
     ingress: list[NetworkPolicyIngressRuleArgsDict] = [
-        {"from_": [source], "ports": [_port(port) for port in ports]} for source in sources
+        {"from_": [source], "ports": [port(number) for number in ports]} for source in sources
     ]
-    spec: NetworkPolicySpecArgsDict = {
-        "pod_selector": {"match_labels": labels},
-        "policy_types": ["Ingress"],
-        "ingress": ingress,
-    }
-    if collector is not None:
-        spec["policy_types"] = ["Ingress", "Egress"]
-        spec["egress"] = _to_collector(*collector)
-    return spec
+    return policy(labels, ingress, ways)
 
 
-def _to_collector(namespace: str, port: int) -> list[NetworkPolicyEgressRuleArgsDict]:
+def clients(namespaces: Sequence[str], cidrs: Sequence[str]) -> list[NetworkPolicyPeerArgsDict]:
+    """All pods of some namespaces, and what has an address in some ranges."""
+    ranges: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in cidrs]
+    return [*(peer(name) for name in namespaces), *ranges]
+
+
+def ways_out(collector: tuple[str, int] | None, source: SourceSettings | None) -> list[NetworkPolicyEgressRuleArgsDict]:
+    """To the collector of traces, (namespace, port), and to the store that models are pulled from.
+
+    A policy is a pod's, so the server may go where its pull must. Volumes are mounted, and images pulled, by the node.
+    """
+    ways = [*_to_collector(collector), *_to_store(source)]
+    return [to_dns(), *ways] if ways else []
+
+
+def _to_collector(collector: tuple[str, int] | None) -> list[NetworkPolicyEgressRuleArgsDict]:
     # Some network plugins judge a connection by the Service's address, and find a Service by the pods it selects: no
     # label of the collector's is known here, so all of its namespace is open, on one port.
-    return [
-        {"to": [_namespace("kube-system") | {"pod_selector": {"match_labels": DNS_LABELS}}],
-         "ports": [_port(53, "UDP"), _port(53)]},
-        {"to": [_namespace(namespace)], "ports": [_port(port)]},
-    ]  # fmt: skip
+    return [to_peer(peer(collector[0]), collector[1])] if collector else []
 
 
-def _namespace(name: str) -> NetworkPolicyPeerArgsDict:
-    return {"namespace_selector": {"match_labels": {NAMESPACE_NAME_LABEL: name}}}
-
-
-def _network(cidr: str) -> NetworkPolicyPeerArgsDict:
-    return {"ip_block": {"cidr": cidr}}
-
-
-def _port(number: int, protocol: str = "TCP") -> NetworkPolicyPortArgsDict:
-    return {"protocol": protocol, "port": number}
+def _to_store(source: SourceSettings | None) -> list[NetworkPolicyEgressRuleArgsDict]:
+    if source is None or source.url is None:
+        return []
+    if source.service:
+        namespace, number = source.service
+        return [to_peer(peer(namespace), number)]
+    # Other stores with S3's API take keys, for which nobody need be asked.
+    return [to_anywhere(source.port)] if source.endpoint else to_object_store(source.url)

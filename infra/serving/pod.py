@@ -1,24 +1,24 @@
 """The model server's pod: what runs, where it may run, and what it may not do."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.core.v1 import (
-    AffinityArgsDict,
     ContainerArgsDict,
+    EnvFromSourceArgsDict,
     PodSpecArgsDict,
     ProbeArgsDict,
     ResourceRequirementsArgsDict,
-    TolerationArgsDict,
-    TopologySpreadConstraintArgsDict,
+    VolumeMountArgsDict,
 )
 
 from inference_app.contract import (
     GRACE_SECONDS,
     GRPC_PORT,
     PORT,
+    REPOSITORY_PATH,
     USER_ID,
     Env,
     ExecutionProvider,
@@ -26,25 +26,14 @@ from inference_app.contract import (
     TraceSampler,
 )
 from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL
+from infra.pods import restricted
+from infra.pods.scheduling import GpuScheduling, prefer_spot, spread, toleration
 from infra.serving.environment import server_environment, stated
+from infra.serving.storage import VOLUME, ModelVolume
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
 
 PORT_NAME, GRPC_PORT_NAME = "http", "grpc"
-
-
-class GpuScheduling(Protocol):
-    """How the cluster marks GPU nodes; a `Cluster` satisfies it."""
-
-    @property
-    def spot_labels(self) -> Sequence[tuple[str, str]]:
-        """Labels that spot nodes carry."""
-        ...
-
-    @property
-    def gpu_taints(self) -> Sequence[tuple[str, str, str]]:
-        """Taints that GPU nodes may carry."""
-        ...
 
 
 TERMINATION_GRACE_SECONDS = GRACE_SECONDS + 3
@@ -61,6 +50,7 @@ def environment(model: ModelSettings, settings: ServingSettings) -> dict[str, st
         {
             Env.HOST: "0.0.0.0",  # noqa: S104 the pod's own network; NetworkPolicies decide who reaches it
             Env.PORT: PORT,
+            Env.MODEL_REPOSITORY: REPOSITORY_PATH if model.source else None,
             Env.WORKERS: settings.workers if settings.workers > 1 else None,
             Env.GPU_MEMORY_LIMIT_MB: settings.gpu_memory_limit_mib,
             Env.CUDA_GRAPHS: "true" if settings.cuda_graphs else None,
@@ -88,65 +78,106 @@ def config_name(prefix: str, data: Mapping[str, str]) -> str:
     return f"{prefix}-{digest.hexdigest()[:10]}"
 
 
-def pod_spec(
-    settings: ServingSettings,
-    image: pulumi.Input[str],
-    config_map: pulumi.Input[str],
-    service_account: pulumi.Input[str],
-    labels: Mapping[str, str],
-    scheduling: GpuScheduling,
-) -> PodSpecArgsDict:
+@dataclass(frozen=True, kw_only=True)
+class PodArgs:
+    """What a pod runs, as whom, and which nodes it is for.
+
+    `config_map` and `secret` name what has the server's variables; `models` is None where the image has the models.
+    """
+
+    settings: ServingSettings
+    image: pulumi.Input[str]
+    config_map: pulumi.Input[str]
+    service_account: pulumi.Input[str]
+    labels: Mapping[str, str]
+    scheduling: GpuScheduling
+    secret: pulumi.Input[str] | None = None
+    models: ModelVolume | None = None
+
+
+def spec(args: PodArgs) -> PodSpecArgsDict:
     """A pod that the Pod Security level `restricted` admits and that, with GPUs, runs on GPU nodes only, spot first."""
-    spec: PodSpecArgsDict = {
-        "service_account_name": service_account,
+    made: PodSpecArgsDict = {
+        "service_account_name": args.service_account,
         "automount_service_account_token": False,
         "enable_service_links": False,
         "termination_grace_period_seconds": TERMINATION_GRACE_SECONDS,
-        "security_context": {
-            "run_as_non_root": True,
-            "run_as_user": USER_ID,
-            "run_as_group": USER_ID,
-            "fs_group": USER_ID,
-            "seccomp_profile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container(settings, image, config_map)],
-        "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "1Gi"}}],
-        "topology_spread_constraints": spread(labels),
+        "security_context": restricted.pod_security(USER_ID),
+        "containers": [server(args)],
+        "volumes": [restricted.scratch("tmp", "1Gi"), *([args.models.volume] if args.models else [])],
+        "topology_spread_constraints": spread(args.labels),
     }
-    if settings.gpus:
-        spec["node_selector"] = dict([NODE_LABEL])
-        spec["tolerations"] = [toleration(*taint) for taint in scheduling.gpu_taints]
-        spec["affinity"] = prefer_spot(scheduling.spot_labels)
-    return spec
+    if args.models and args.models.pull:
+        made["init_containers"] = [puller(args, args.models.pull)]
+    if args.settings.gpus:
+        made["node_selector"] = dict([NODE_LABEL])
+        made["tolerations"] = [toleration(*taint) for taint in args.scheduling.gpu_taints]
+        made["affinity"] = prefer_spot(args.scheduling.spot_labels)
+    return made
 
 
-def container(settings: ServingSettings, image: pulumi.Input[str], config_map: pulumi.Input[str]) -> ContainerArgsDict:
+def server(args: PodArgs) -> ContainerArgsDict:
     """The server itself: no privileges, nothing to write to but /tmp."""
     return {
         "name": "model-server",
-        "image": image,
-        "ports": [{"name": name, "container_port": port} for name, port in ports(settings).items()],
-        "env_from": [{"config_map_ref": {"name": config_map}}],
-        "resources": resources(settings),
+        "image": args.image,
+        "ports": [{"name": name, "container_port": port} for name, port in ports(args.settings).items()],
+        "env_from": variables(args),
+        "resources": resources(args.settings, args.models),
         # Until the model has answered its golden input nothing else is asked; then `live` restarts and `ready` routes.
         "startup_probe": probe(Route.READY, period=5, failures=LOAD_SECONDS // 5),
         "liveness_probe": probe(Route.HEALTH, period=10, failures=3),
         "readiness_probe": probe(Route.READY, period=5, failures=2),
-        "volume_mounts": [{"name": "tmp", "mount_path": "/tmp"}],  # noqa: S108 an emptyDir of the pod's own
-        "security_context": {
-            "allow_privilege_escalation": False,
-            "read_only_root_filesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "volume_mounts": mounts(args.models, read_only=True),
+        "security_context": restricted.container_security(),
     }
 
 
-def resources(settings: ServingSettings) -> ResourceRequirementsArgsDict:
-    """Memory and GPUs are limits; CPU is not, since throttling would cost tail latency."""
-    limits = {"memory": settings.resources.memory}
-    if settings.gpus:
-        limits[GPU_RESOURCE] = str(settings.gpus)
-    return {"requests": {"cpu": settings.resources.cpu, **limits}, "limits": limits}
+def puller(args: PodArgs, pull: Mapping[str, str]) -> ContainerArgsDict:
+    """Brings the models before the server starts; the server's probes wait for it.
+
+    It has the server's share of the node but no GPU, so that it adds nothing to what the pod asks for.
+    """
+    return {
+        "name": "pull-models",
+        "image": args.image,
+        "command": ["python", "-m", "inference_app.pull"],
+        "env_from": variables(args),
+        "env": [{"name": name, "value": value} for name, value in pull.items()],
+        "resources": resources(args.settings, args.models, gpus=0),
+        # What it says last is why it failed: `kubectl describe pod` shows it.
+        "termination_message_policy": "FallbackToLogsOnError",
+        "volume_mounts": mounts(args.models, read_only=False),
+        "security_context": restricted.container_security(),
+    }
+
+
+def variables(args: PodArgs) -> list[EnvFromSourceArgsDict]:
+    """The server's settings, and those of its variables that are secrets."""
+    sources: list[EnvFromSourceArgsDict] = [{"config_map_ref": {"name": args.config_map}}]
+    return [*sources, {"secret_ref": {"name": args.secret}}] if args.secret else sources
+
+
+def mounts(models: ModelVolume | None, *, read_only: bool) -> list[VolumeMountArgsDict]:
+    """A folder to write to, and the models where the image has none."""
+    tmp: VolumeMountArgsDict = {"name": "tmp", "mount_path": restricted.TMP}
+    if models is None:
+        return [tmp]
+    return [tmp, {"name": VOLUME, "mount_path": REPOSITORY_PATH, "read_only": read_only}]
+
+
+def resources(
+    settings: ServingSettings, models: ModelVolume | None, *, gpus: int | None = None
+) -> ResourceRequirementsArgsDict:
+    """Memory and GPUs are limits; CPU is not, since throttling would cost tail latency.
+
+    The volume of pulled models has a limit of its own, and its room on the node is requested here
+    (https://kubernetes.io/docs/concepts/storage/ephemeral-storage/).
+    """
+    count = settings.gpus if gpus is None else gpus
+    limits = {"memory": settings.resources.memory, **({GPU_RESOURCE: str(count)} if count else {})}
+    room = {"ephemeral-storage": models.space} if models and models.space else {}
+    return {"requests": {"cpu": settings.resources.cpu, **limits, **room}, "limits": limits}
 
 
 def probe(route: Route, *, period: int, failures: int) -> ProbeArgsDict:
@@ -157,31 +188,3 @@ def probe(route: Route, *, period: int, failures: int) -> ProbeArgsDict:
         "timeout_seconds": 2,
         "failure_threshold": failures,
     }
-
-
-def toleration(key: str, value: str, effect: str) -> TolerationArgsDict:
-    """Lets a pod onto nodes with that taint."""
-    return {"key": key, "operator": "Equal", "value": value, "effect": effect}
-
-
-def prefer_spot(spot_labels: Sequence[tuple[str, str]]) -> AffinityArgsDict:
-    """Spot nodes first, whoever started them; any other GPU node when there is none."""
-    preferences: list[Any] = [
-        {"weight": 100, "preference": {"match_expressions": [{"key": key, "operator": "In", "values": [value]}]}}
-        for key, value in spot_labels
-    ]
-    return {"node_affinity": {"preferred_during_scheduling_ignored_during_execution": preferences}}
-
-
-def spread(labels: Mapping[str, str]) -> list[TopologySpreadConstraintArgsDict]:
-    """Over zones and nodes as evenly as there is room; a rollout's new pods are counted by themselves."""
-    return [
-        {
-            "max_skew": 1,
-            "topology_key": key,
-            "when_unsatisfiable": "ScheduleAnyway",
-            "label_selector": {"match_labels": labels},
-            "match_label_keys": ["pod-template-hash"],
-        }
-        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-    ]

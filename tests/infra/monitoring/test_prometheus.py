@@ -4,7 +4,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.monitoring.prometheus import Prometheus, PrometheusArgs
+from infra.monitoring.prometheus import URL, Prometheus, PrometheusArgs
 from infra.preview import Plan
 from infra.preview.checks import check_plan
 from infra.preview.manifests import manifests
@@ -58,6 +58,10 @@ def test_grafana_logs_in_with_the_secret_and_is_where_the_export_says(plan: Plan
     assert {admin["userKey"], admin["passwordKey"]} == secret["stringData"].keys()
     assert secret["metadata"]["namespace"] == plan.one(RELEASE).inputs["namespace"]
     assert f"svc/{values['grafana']['fullnameOverride']} " in plan.exports["grafana"]["open"]
+
+
+def test_other_programs_ask_the_service_that_the_chart_makes(plan: Plan, values: Any) -> None:
+    assert f"http://{values['fullnameOverride']}-prometheus.{plan.one(RELEASE).inputs['namespace']}.svc:9090" == URL
 
 
 def test_series_are_kept_on_a_volume_of_the_clusters_class_that_goes_with_the_stack(values: Any) -> None:

@@ -2,8 +2,10 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from inference_app.process import ServerProcess
 from infra.monitoring import queries
 from infra.monitoring.alerts import rule_groups
 from infra.monitoring.dashboard import dashboard
+from infra.monitoring.service import MonitoredService, service_monitor_spec
 from infra.settings.monitoring import ObjectiveSettings
 
 SELECTOR = 'namespace="serving"'
@@ -23,7 +26,8 @@ RULES: dict[str, Any] = {rule["alert"]: rule for rule in GROUP["rules"]}
 BOARD: Any = json.loads(dashboard("Model server", SELECTOR))
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
-EXPRESSIONS = [*QUERIES, *(rule["expr"] for rule in RULES.values())]
+SCALING = [queries.requests_per_second(SELECTOR), queries.queue_time_ms(SELECTOR, 40)]
+EXPRESSIONS = [*QUERIES, *(rule["expr"] for rule in RULES.values()), *SCALING]
 
 
 def series() -> set[str]:
@@ -66,12 +70,17 @@ def test_a_quantile_is_taken_of_buckets_and_a_rate_of_counters(expression: str) 
     assert expression.count("(") == expression.count(")")
 
 
-@pytest.mark.slow
-def test_the_routes_counted_as_predictions_are_those_that_ask_a_model() -> None:
+@pytest.fixture(scope="module")
+def idle_metrics() -> str:
+    """What a server tells of itself before anybody asks it anything."""
     with ServerProcess({"GRPC_PORT": "0"}) as server:
         server.until("ready")
-        metrics = httpx.get(f"{server.url()}{contract.Route.METRICS}").text
-    routes = set(re.findall(r'inference_request_duration_seconds_count\{route="([^"]+)"', metrics))
+        return httpx.get(f"{server.url()}{contract.Route.METRICS}").text
+
+
+@pytest.mark.slow
+def test_the_routes_counted_as_predictions_are_those_that_ask_a_model(idle_metrics: str) -> None:
+    routes = set(re.findall(r'inference_request_duration_seconds_count\{route="([^"]+)"', idle_metrics))
 
     assert {"/ready", "/metrics", "grpc/ServerReady"} <= routes
     assert {route for route in routes if re.fullmatch(queries.INFERENCE_ROUTES, route)} == {
@@ -83,6 +92,13 @@ def test_the_routes_counted_as_predictions_are_those_that_ask_a_model() -> None:
         "/v2/models/{name}/versions/{version}/infer",
         "grpc/ModelInfer",
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("expression", SCALING)
+def test_what_autoscaling_counts_is_there_before_the_first_request(expression: str, idle_metrics: str) -> None:
+    for name in re.findall(r"\binference_\w+", expression):
+        assert re.search(rf"^{name}\{{.*\}} 0(\.0)?$", idle_metrics, re.MULTILINE), name
 
 
 def test_alerts_hold_the_objectives_in_prometheus_units() -> None:
@@ -140,6 +156,103 @@ def test_the_dashboard_is_the_same_text_at_every_run() -> None:
 WANTED = queries.wanted_replicas("serving", "model-server")
 
 
+def test_a_server_is_read_as_often_as_autoscaling_reckons_with() -> None:
+    service = SimpleNamespace(namespace="serving", labels={}, port_name="http")
+    (endpoint,) = service_monitor_spec(cast("MonitoredService", service))["endpoints"]
+
+    assert endpoint["interval"] == f"{queries.SCRAPE_SECONDS}s"
+
+
+promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is needed (Debian: apt install prometheus)"
+)
+PODS: tuple[str, ...] = ("a", "b")
+
+
+def counted(series: str, values: Mapping[str, str]) -> list[dict[str, str]]:
+    """A series of each pod, in promtool's notation, at every scrape."""
+    return [{"series": f'{series},namespace="serving",pod="{pod}"}}', "values": each} for pod, each in values.items()]
+
+
+def asked(per_scrape: Mapping[str, str]) -> list[dict[str, str]]:
+    return counted('inference_request_duration_seconds_count{route="/predict"', per_scrape)
+
+
+def waited(
+    seconds: Mapping[str, str], waits: Mapping[str, str], work: Mapping[str, str] | None = None
+) -> list[dict[str, str]]:
+    """`work` is the seconds of model calls; without it, half of the time."""
+    queue = 'inference_queue_duration_seconds_{part}{{model="digits"'
+    model = counted('inference_model_duration_seconds_sum{model="digits"', work or dict.fromkeys(PODS, "0+7.5x8"))
+    return counted(queue.format(part="sum"), seconds) + counted(queue.format(part="count"), waits) + model
+
+
+IDLE: dict[str, str] = dict.fromkeys(PODS, "0x8")
+GONE: dict[str, str] = dict.fromkeys(PODS, "30+30x4 _x8")
+WANTS_NONE = [
+    {"series": 'kube_deployment_spec_replicas{namespace="serving",deployment="model-server"}', "values": "0x60"}
+]
+
+
+@promtool
+@pytest.mark.parametrize(
+    ("expression", "series", "value"),
+    [
+        # Of both pods together: 30 a scrape is 2 a second.
+        (SCALING[0], asked({"a": "0+30x8", "b": "0+60x8"}), 6),
+        (SCALING[0], asked(IDLE), 0),
+        (SCALING[0], [], None),
+        # Of the four scrapes in a minute two may fail.
+        (SCALING[0], asked({"a": "0 30 60 90 120 150 _ _ 240"}), 2),
+        (SCALING[0], asked({"a": "0 30 60 90 120 150 _ _ _"}), None),
+        (SCALING[0], counted('inference_request_duration_seconds_count{route="/health"', {"a": "0+30x8"}), None),
+        # Means of 10 ms and 5 ms.
+        (SCALING[1], waited({"a": "0+0.3x8", "b": "0+0.15x8"}, {"a": "0+30x8", "b": "0+30x8"}), 15),
+        # Half a second counts as 40 ms, and a pod that nobody asks as nothing.
+        (SCALING[1], waited({"a": "0+15x8", "b": "0x8"}, {"a": "0+30x8", "b": "0x8"}), 40),
+        (SCALING[1], waited(IDLE, IDLE), 0),
+        # A pod at work for a tenth of the time has no load to wait for; one at work for a third has.
+        (SCALING[1], waited({"a": "0+15x8", "b": "0+0.15x8"}, {"a": "0+30x8", "b": "0+30x8"},
+                            {"a": "0+1.5x8", "b": "0+5x8"}), 5),
+        (SCALING[1], waited({"a": "0+15x8"}, {"a": "0+30x8"}, IDLE), 0),
+        (SCALING[1], [], None),
+    ],
+)  # fmt: skip
+def test_prometheus_itself_counts_the_load_and_tells_none_from_unknown(
+    expression: str, series: list[dict[str, str]], value: float | None, tmp_path: Path
+) -> None:
+    evaluate(expression, series, value, tmp_path)
+    evaluate(queries.zero_while_none_is_wanted(expression, "serving", "model-server"), series, value, tmp_path)
+
+
+@promtool
+@pytest.mark.parametrize("expression", SCALING)
+@pytest.mark.parametrize("series", [[], asked(GONE) + waited(GONE, GONE)])
+def test_a_service_that_should_not_run_has_no_load(
+    expression: str, series: list[dict[str, str]], tmp_path: Path
+) -> None:
+    resting = queries.zero_while_none_is_wanted(expression, "serving", "model-server")
+
+    evaluate(resting, series + WANTS_NONE, 0, tmp_path, at="600s")
+
+
+def evaluate(
+    expression: str, series: list[dict[str, str]], value: float | None, folder: Path, at: str = "130s"
+) -> None:
+    """Asserts that a real PromQL engine finds `value`, to a thousandth, or nothing where that is None."""
+    expected = [] if value is None else [{"labels": "{}", "value": value}]
+    case = {
+        "interval": f"{queries.SCRAPE_SECONDS}s",
+        "input_series": series,
+        "promql_expr_test": [{"expr": f"round({expression}, 0.001)", "eval_time": at, "exp_samples": expected}],
+    }
+    (folder / "test.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}), encoding="utf-8")
+
+    done = subprocess.run(["promtool", "test", "rules", str(folder / "test.yaml")], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_service_that_rests_is_missed_only_while_it_should_run() -> None:
     (group,) = rule_groups(OBJECTIVES, SELECTOR, contract.ExecutionProvider.CUDA, WANTED)
     resting = {rule["alert"]: rule["expr"] for rule in group["rules"]}
@@ -148,7 +261,7 @@ def test_a_service_that_rests_is_missed_only_while_it_should_run() -> None:
     assert resting == {name: rule["expr"] for name, rule in RULES.items() if name != "MetricsMissing"}
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is needed (Debian: apt install prometheus)")
+@promtool
 @pytest.mark.parametrize(("replicas", "fires"), [(0, False), (2, True)])
 def test_prometheus_itself_misses_a_resting_service_only_while_it_should_run(
     replicas: int, fires: bool, tmp_path: Path

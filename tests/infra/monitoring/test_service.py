@@ -15,7 +15,7 @@ from infra.serving.model_server import ModelServer, ModelServerArgs
 from infra.settings.monitoring import ObjectiveSettings
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
-from infra.settings.serving import ReplicaSettings, ServingSettings
+from infra.settings.serving import ServingSettings
 from tests.infra.samples import children, on_cluster, waits_for
 
 MONITOR = "kubernetes:monitoring.coreos.com/v1:ServiceMonitor"
@@ -24,13 +24,14 @@ CONFIG = "kubernetes:core/v1:ConfigMap"
 
 
 def build(cluster: Any, opts: pulumi.ResourceOptions, least_outside_hours: int | None = None) -> None:
-    replicas = ReplicaSettings.model_validate({"minOutsideOfficeHours": least_outside_hours})
+    replicas = {"minOutsideOfficeHours": least_outside_hours}
     server_args = ModelServerArgs(
         model=ModelSettings(name="digits"),
-        settings=ServingSettings(namespace="models", replicas=replicas),
+        settings=ServingSettings.model_validate({"namespace": "models", "replicas": replicas}),
         office_hours=OfficeHoursSettings.model_validate({"timeZone": "Europe/Berlin"}),
         cluster=cluster,
         image="r/m@sha256:1",
+        namespace=random.RandomId("namespace", byte_length=1),
     )
     server = ModelServer("server", server_args, opts)
     args = ServiceMonitoringArgs(

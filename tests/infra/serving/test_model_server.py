@@ -14,7 +14,7 @@ from infra.serving.model_server import ModelServer, ModelServerArgs
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ROLLOUT_SURGE, ServingSettings
-from tests.infra.samples import BALANCER, children, on_cluster, waits_for
+from tests.infra.samples import BALANCER, LOADING, children, on_cluster, waits_for
 
 IMAGE = "registry.example.com/model-server@sha256:" + "1" * 64
 DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
@@ -41,6 +41,7 @@ def preview(
             settings=settings,
             cluster=replace(cluster, internal_load_balancer=balancer),
             image=IMAGE,
+            namespace=random.RandomId("namespace", byte_length=1),
             office_hours=hours,
             scrapers=["watchers"],
             after=[random.RandomId("gpus", byte_length=1)],
@@ -61,16 +62,14 @@ def pod_of(plan: Plan) -> Any:
     return plan.one(DEPLOYMENT).inputs["spec"]["template"]
 
 
-def test_the_server_owns_all_its_objects_in_one_restricted_namespace(plan: Plan) -> None:
-    namespace = plan.one("kubernetes:core/v1:Namespace").inputs["metadata"]
+def test_the_server_owns_all_its_objects_in_one_namespace_which_is_there_before(plan: Plan) -> None:
     objects = [each for each in plan.resources if "namespace" in each.inputs.get("metadata", {})]
 
     assert children(plan, "inference:serving:ModelServer") == Counter(
-        ["kubernetes:core/v1:Namespace", DEPLOYMENT, SERVICE, SCALER, CONFIG, "kubernetes:core/v1:ServiceAccount",
-         POLICY, POLICY, BUDGET]
-    )  # fmt: skip
-    assert {each.inputs["metadata"]["namespace"] for each in objects} == {namespace["name"]} == {"serving"}
-    assert namespace["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+        [DEPLOYMENT, SERVICE, SCALER, CONFIG, "kubernetes:core/v1:ServiceAccount", POLICY, BUDGET]
+    )
+    assert {each.inputs["metadata"]["namespace"] for each in objects} == {"serving"}
+    assert all(waits_for(plan, each, plan.one(OTHER, "namespace")) for each in objects)
     assert [str(failure) for failure in check_plan(plan).failures] == []
 
 
@@ -157,12 +156,6 @@ def test_what_selects_pods_selects_the_servers(plan: Plan, type_: str, path: tup
 
     assert selector
     assert selector.items() <= pod_of(plan)["metadata"]["labels"].items()
-
-
-def test_nothing_passes_but_what_a_policy_opens(plan: Plan) -> None:
-    deny = plan.one(POLICY, "server-default-deny").inputs["spec"]
-
-    assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
 def openings(policy: Resource) -> list[Any]:
@@ -270,10 +263,12 @@ def test_traffic_from_outside_takes_the_way_that_the_clusters_balancer_needs(pol
 
 @pytest.mark.parametrize("type_", [DEPLOYMENT, SERVICE])
 def test_pods_and_balancers_come_after_what_makes_them_possible(plan: Plan, type_: str) -> None:
-    namespace = plan.one("kubernetes:core/v1:Namespace")
+    for earlier in ("controllers", "gpus", "namespace"):
+        assert waits_for(plan, plan.one(type_), plan.one(OTHER, earlier))
 
-    for earlier in (plan.one(OTHER, "controllers"), plan.one(OTHER, "gpus"), namespace):
-        assert waits_for(plan, plan.one(type_), earlier)
+
+def test_nobody_takes_the_node_of_a_pod_that_is_loading(plan: Plan) -> None:
+    assert pod_of(plan)["metadata"]["annotations"] == LOADING
 
 
 def test_a_rollout_and_its_service_wait_as_long_as_a_gpu_node_may_take(plan: Plan) -> None:

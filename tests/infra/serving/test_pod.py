@@ -8,8 +8,10 @@ from inference_app.settings import load
 from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL, NODE_TAINT
 from infra.serving import pod
 from infra.serving.environment import MIB
+from infra.serving.storage import model_volume
 from infra.settings.served import MAX_BODY_MIB, ModelSettings
 from infra.settings.serving import ServingSettings
+from infra.settings.source import SourceSettings
 
 MODEL = ModelSettings.model_validate(
     {
@@ -34,7 +36,7 @@ FULL = ServingSettings.model_validate(
     strict=False,
 )
 PLAIN = ModelSettings(name="digits")
-ON_CPU = ServingSettings(gpus=0)
+ON_CPU = ServingSettings.model_validate({"gpus": 0})
 SPOT = [("example.com/spot", "yes"), ("example.com/cheap", "yes")]
 TAINTS = [NODE_TAINT, ("example.com/spot", "soon", "NoExecute")]
 
@@ -46,13 +48,27 @@ class GpuNodes:
     gpu_taints = TAINTS
 
 
-def spec(settings: ServingSettings = FULL) -> Any:
-    return pod.pod_spec(settings, "r/m@sha256:1", "config", "account", {"app": "it"}, GpuNodes())
+def spec(settings: ServingSettings = FULL, **others: Any) -> Any:
+    return pod.spec(
+        pod.PodArgs(
+            settings=settings,
+            image="r/m@sha256:1",
+            config_map="config",
+            service_account="account",
+            labels={"app": "it"},
+            scheduling=GpuNodes(),
+            **others,
+        )
+    )
 
 
-def container(settings: ServingSettings = FULL) -> Any:
-    (only,) = spec(settings)["containers"]
+def container(settings: ServingSettings = FULL, **others: Any) -> Any:
+    (only,) = spec(settings, **others)["containers"]
     return only
+
+
+PULLED = SourceSettings(url="s3://models/prod", space="7Gi")
+MOUNTED = SourceSettings(claim="models")
 
 
 def served(model: ModelSettings, settings: ServingSettings, monkeypatch: pytest.MonkeyPatch) -> ServerSettings:
@@ -101,7 +117,7 @@ def test_what_a_stack_leaves_open_stays_open_for_the_server_and_its_models_tunin
 
 
 def test_a_replica_on_cpu_may_have_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = served(PLAIN, ServingSettings(gpus=0, workers=3), monkeypatch)
+    server = served(PLAIN, ServingSettings.model_validate({"gpus": 0, "workers": 3}), monkeypatch)
 
     assert server.workers == 3
 
@@ -208,3 +224,55 @@ def test_pods_spread_over_zones_and_nodes_by_their_own_labels() -> None:
     for each in spread:
         assert each["label_selector"] == {"match_labels": {"app": "it"}}
         assert each["when_unsatisfiable"] == "ScheduleAnyway"
+
+
+def test_a_model_of_the_image_is_where_the_image_has_it() -> None:
+    assert contract.Env.MODEL_REPOSITORY not in pod.environment(PLAIN, ON_CPU)
+    assert "init_containers" not in spec()
+
+
+@pytest.mark.parametrize("source", [PULLED, MOUNTED])
+def test_a_server_reads_models_that_are_not_of_the_image_from_their_volume_and_writes_none(
+    source: SourceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = served(ModelSettings(name="digits", source=source), ON_CPU, monkeypatch)
+    models = model_volume(source)
+    tmp, volume = spec(models=models)["volumes"]
+    mount = container(models=models)["volume_mounts"][1]
+
+    assert tmp["name"] == "tmp"
+    assert volume == models.volume
+    assert mount == {"name": volume["name"], "mount_path": str(server.model_repository), "read_only": True}
+
+
+def test_models_are_pulled_before_the_server_starts_by_its_own_image_and_with_its_settings() -> None:
+    found = spec(models=model_volume(PULLED))
+    (puller,), (server,) = found["init_containers"], found["containers"]
+
+    assert puller["command"] == ["python", "-m", "inference_app.pull"]
+    assert (puller["image"], puller["env_from"]) == (server["image"], server["env_from"])
+    assert {"name": "MODEL_SOURCE", "value": "s3://models/prod"} in puller["env"]
+    assert puller["volume_mounts"][1] == {"name": "models", "mount_path": "/models", "read_only": False}
+    assert puller["termination_message_policy"] == "FallbackToLogsOnError"
+
+
+def test_a_pull_has_no_rights_either_and_adds_nothing_to_what_the_pod_asks_for() -> None:
+    found = spec(models=model_volume(PULLED))
+    (puller,), (server,) = found["init_containers"], found["containers"]
+
+    assert puller["security_context"] == server["security_context"]
+    for kind in ("requests", "limits"):
+        asked = server["resources"][kind]
+        assert puller["resources"][kind] == {name: asked[name] for name in asked if name != GPU_RESOURCE}
+
+
+def test_the_room_that_pulled_models_take_is_asked_of_the_node() -> None:
+    assert container(models=model_volume(PULLED))["resources"]["requests"]["ephemeral-storage"] == "7Gi"
+    assert "ephemeral-storage" not in container(models=model_volume(MOUNTED))["resources"]["requests"]
+
+
+def test_the_servers_secrets_are_variables_of_the_pull_too() -> None:
+    found = spec(models=model_volume(PULLED), secret="keys")
+    sources = [{"config_map_ref": {"name": "config"}}, {"secret_ref": {"name": "keys"}}]
+
+    assert [each["env_from"] for each in (*found["init_containers"], *found["containers"])] == [sources] * 2

@@ -1,0 +1,26 @@
+"""How much the model server's namespace may hold."""
+
+from infra.namespaces.limits import Limits
+from infra.serving import pod
+from infra.settings.serving import ROLLOUT_SURGE, Exposure, ServingSettings
+from infra.settings.source import SourceSettings
+
+
+def serving_limits(settings: ServingSettings, source: SourceSettings | None = None) -> Limits:
+    """Room for every replica, for those that a rollout adds, and for as many that are ending: 2 x (max + surge) pods.
+
+    A pod that is ending counts until it is gone, for its grace period. On a node that was taken away it counts until
+    the controller adds everything up again, up to 5 minutes later (`--resource-quota-sync-period` in
+    https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/); all spot nodes may go
+    at once, and what replaces their pods must not wait for that.
+    """
+    balanced = settings.exposure is Exposure.NETWORK
+    return Limits(
+        pods=2 * (settings.replicas.max + ROLLOUT_SURGE),
+        cpu=settings.resources.cpu,
+        memory=settings.resources.memory,
+        gpus=settings.gpus,
+        load_balancers=1 if balanced else 0,
+        node_ports=len(pod.ports(settings)) if balanced else 0,
+        volume_claims=source.claims if source else 0,
+    )

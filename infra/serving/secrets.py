@@ -1,0 +1,126 @@
+"""The model server's secrets: copied into its namespace from where they are kept, never through the stack."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from infra.clusters.cluster import Cluster, SecretStore, ServiceAccount
+from infra.serving.pod import config_name
+from infra.settings import SettingsError
+from infra.settings.secrets import VaultSettings
+
+STORE = "model-server"
+VALUE_KEY = "value"
+"""Where a secret of HashiCorp Vault, which is a map, has its value."""
+
+# Azure takes up to ten minutes until an identity may use a role that it was given
+# (https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected).
+SYNC_TIMEOUT = "15m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSecretsArgs:
+    """`secrets` has the names in `store` by the server's variables; the operator is the one of `controller_class`."""
+
+    namespace: str
+    secrets: Mapping[str, str]
+    store: SecretStore
+    controller_class: str
+    refresh_minutes: int
+
+
+class ServerSecrets(pulumi.ComponentResource):
+    """A Secret with the server's variables, kept up to date by External Secrets, and gone with the stack.
+
+    Pods take it with `env_from`, after this component: `up` waits until every secret was found, and says which was not.
+    """
+
+    secret_name: str
+    """The Secret's name; another one whenever the variables or the names behind them change, so that pods follow."""
+
+    def __init__(self, name: str, args: ServerSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:serving:ServerSecrets", name, None, opts)
+        self.secret_name = config_name("model-server", args.secrets)
+        store = kubernetes.apiextensions.CustomResource(
+            name,
+            api_version="external-secrets.io/v1",
+            kind="SecretStore",
+            metadata={"name": STORE, "namespace": args.namespace},
+            spec=store_spec(args.store, args.controller_class),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        kubernetes.apiextensions.CustomResource(
+            name,
+            api_version="external-secrets.io/v1",
+            kind="ExternalSecret",
+            metadata={
+                "name": self.secret_name,
+                "namespace": args.namespace,
+                "annotations": {"pulumi.com/waitFor": "condition=Ready"},
+            },
+            spec=external_secret_spec(args, self.secret_name),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[store],
+                custom_timeouts=pulumi.CustomTimeouts(create=SYNC_TIMEOUT, update=SYNC_TIMEOUT),
+            ),
+        )
+        self.register_outputs({"secretName": self.secret_name})
+
+
+def store_spec(store: SecretStore, controller_class: str) -> dict[str, Any]:
+    """Where the secrets are (https://external-secrets.io/latest/api/secretstore/)."""
+    return {"controller": controller_class, "provider": store.provider}
+
+
+def external_secret_spec(args: ServerSecretsArgs, target: str) -> dict[str, Any]:
+    """What is copied, and into which Secret (https://external-secrets.io/latest/api/externalsecret/)."""
+    key = {"property": args.store.value_key} if args.store.value_key else {}
+    names = sorted(args.secrets.items())
+    return {
+        "refreshInterval": f"{args.refresh_minutes}m",
+        "secretStoreRef": {"kind": "SecretStore", "name": STORE},
+        # Deleted with the ExternalSecret, but not with what it was copied from: pods that restart still find it.
+        "target": {"name": target, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
+        "data": [{"secretKey": variable, "remoteRef": {"key": name, **key}} for variable, name in names],
+    }
+
+
+def store_for(
+    cluster: Cluster, vault: VaultSettings | None, reader: ServiceAccount, secrets: Mapping[str, str]
+) -> SecretStore:
+    """Where the cluster's secrets are, which `reader` may read there: in the Vault, or in the cluster's own cloud.
+
+    Raises SettingsError where there is neither.
+    """
+    if vault:
+        return vault_store(vault, cluster.name)
+    store = cluster.secret_store(f"{cluster.name}-secrets", reader, sorted(set(secrets.values())))
+    if store is None:
+        raise SettingsError(
+            f"secrets.vault must be given where serving.secrets are and {cluster.name} has no store of its own; "
+            "add it, or aks.keyVault on aks"
+        )
+    return store
+
+
+def vault_store(settings: VaultSettings, cluster: str) -> SecretStore:
+    """HashiCorp Vault, asked with the token of the operator's own account, which the cluster vouches for.
+
+    https://external-secrets.io/latest/provider/hashicorp-vault/#kubernetes-authentication
+    """
+    vault: dict[str, Any] = {
+        "server": settings.server,
+        "path": settings.path,
+        "version": "v2",
+        "auth": {"kubernetes": {"mountPath": settings.auth_mount(cluster), "role": settings.role}},
+    }
+    if settings.namespace:
+        vault["namespace"] = settings.namespace
+    if settings.ca:
+        vault["caBundle"] = base64.b64encode(settings.ca.encode()).decode()
+    return SecretStore(provider={"vault": vault}, value_key=VALUE_KEY)
