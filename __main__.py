@@ -4,8 +4,8 @@ import pulumi
 
 from infra.clouds.cloud import Cloud, Stack
 from infra.endpoint import Endpoint
-from infra.images.model_image import ModelImage, ModelImageArgs
 from infra.settings import load
+from infra.stack_images import stack_images
 from infra.workloads import run_on
 
 settings = load()
@@ -27,21 +27,15 @@ if settings.existing:
 
     clouds.append(Existing(stack, settings.existing))
 
-image: ModelImage | None = None
-registries = {cloud.name: cloud.registry for cloud in clouds if cloud.registry}
-if settings.image and registries:
-    image = ModelImage("image", ModelImageArgs(settings=settings.image, registries=registries))
-    pulumi.export("image", image.refs)
-
+images = stack_images(settings, clouds)
 for cloud in clouds:
-    ref = image.refs.get(cloud.name) if image else None
     addons: list[pulumi.Resource] = []
     for cluster in cloud.clusters():
         pulumi.export(f"{cluster.name}-kubeconfig", cluster.kubeconfig)
-        workloads = run_on(cluster, settings, ref)
+        workloads = run_on(cluster, settings, images[cloud.name])
         endpoints.update(workloads.endpoints)
         addons.extend(workloads.addons)
-    if ref:
+    if ref := images[cloud.name].model:
         endpoints.update(cloud.endpoints(ref, addons))
 
 if settings.local and settings.model:

@@ -1,4 +1,4 @@
-"""KEDA: scales pods by the time of day (https://keda.sh)."""
+"""KEDA: scales pods by what Prometheus counts and by the time of day (https://keda.sh)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +45,6 @@ def values() -> dict[str, Any]:
         "image": {"pullPolicy": "IfNotPresent"},
         # By default it may read every object of the cluster and scale any; Deployments need no such right.
         "rbac": {"enabledCustomScaledRefKinds": False},
-        # Neither CPU use nor the time of day needs credentials.
+        # Neither the use of CPU and memory, nor the stack's Prometheus, nor the time of day needs credentials.
         "permissions": {"operator": {"restrict": {"secret": True}}},
     }

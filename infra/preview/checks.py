@@ -23,6 +23,8 @@ NONE = "none"
 _CRD = "a custom resource; its schema comes with the chart that installs it and is in no Python package"
 UNCHECKED = {
     "amlarc.azureml.com/InstanceType": "a custom resource; its schema comes with the extension that Azure installs",
+    "external-secrets.io/ExternalSecret": _CRD,
+    "external-secrets.io/SecretStore": _CRD,
     "karpenter.k8s.aws/EC2NodeClass": _CRD,
     "karpenter.sh/NodePool": _CRD,
     "keda.sh/ScaledObject": _CRD,

@@ -4,14 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.clusters.cluster import Cluster, InternalLoadBalancer
+from infra.clusters.cluster import Access, Cluster, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
 from infra.clusters.gpu import NODE_TAINT
 from infra.preview import Plan, Resource, run
 from infra.settings.stack import StackSettings
@@ -77,6 +77,7 @@ def settings(changes: Mapping[str, object] | None = None) -> StackSettings:
     return StackSettings.model_validate_json(json.dumps(blocks(changes)))
 
 
+LOADING = {"example.com/loading": "a while"}
 BALANCER = InternalLoadBalancer(
     load_balancer_class="example.com/balancer", annotations={"example.com/internal": "true"}
 )
@@ -96,9 +97,25 @@ class PlainCluster:
     gpu_taints: Sequence[tuple[str, str, str]] = (NODE_TAINT, ("example.com/spot", "yes", "NoSchedule"))
     gpu_runtime_class: str | None = "example"
     has_gpu_operator: bool = False
+    has_external_secrets: bool = False
     storage_class: str = "encrypted"
     shared_storage_class: str | None = "shared"
     internal_load_balancer: InternalLoadBalancer = BALANCER
+    loading_annotations: Mapping[str, str] = field(default_factory=lambda: dict(LOADING))
+
+    def group(self, name: str) -> str:
+        """A name of its own."""
+        return f"plain:{name}"
+
+    def identity(self, name: str, account: ServiceAccount, access: Access) -> Identity:
+        """Annotations that tell of what was asked for."""
+        asked = [account.namespace, account.name, *access.secrets, *access.reads, *access.writes]
+        return Identity(annotations={"example.com/access": " ".join(asked)}, pod_labels={"example.com/identity": name})
+
+    def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
+        """None: no cloud, no store."""
+        del name, account, secrets
+        return None
 
 
 def on_cluster(build: Callable[[Cluster, pulumi.ResourceOptions], object], **options: Any) -> Plan:

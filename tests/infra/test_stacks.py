@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -39,6 +40,9 @@ TARGETS = {
     "lambda": ["managed:LambdaFunction"],
     "azureMl": ["managed:AzureMl"],
     "containerInstances": ["managed:ContainerInstances"],
+    "training": ["training:TrainingImage", "training:TrainingJob"],
+    "mlflow": ["training:Mlflow", "training:Postgres"],
+    "security": ["addons:Falco", "addons:TrivyOperator"],
     "monitoring": ["monitoring:Prometheus", "monitoring:ServiceMonitoring"],
 }
 """What every target's block makes, by the block's name in the stack file."""
@@ -50,8 +54,21 @@ def preview(
     name: str, *, without: tuple[str, ...] = (), outputs: Mapping[str, object] | None = None, preview: bool = False
 ) -> Plan:
     stack = stack_file.load(ROOT, name)
-    config = {key: value for key, value in stack.config.items() if key.rpartition(":")[2] not in without}
+    config = {
+        key: less(value, key.rpartition(":")[2], without)
+        for key, value in stack.config.items()
+        if key.rpartition(":")[2] not in without
+    }
     return run(program, config, name, project=stack.project, outputs=outputs, preview=preview)
+
+
+def less(value: Any, path: str, without: tuple[str, ...]) -> Any:
+    """A block without the settings at those dotted paths."""
+    if not isinstance(value, dict):
+        return value
+    block = cast("dict[str, Any]", value)
+    below = {key: f"{path}.{key}" for key in block}
+    return {key: less(item, below[key], without) for key, item in block.items() if below[key] not in without}
 
 
 def program() -> None:
@@ -93,7 +110,8 @@ def test_prod_shows_every_target_from_one_file(plans: dict[str, Plan]) -> None:
     assert set(exports) == {
         "image",
         "endpoints",
-        *(f"{c}-{what}" for c in ("aks", "eks") for what in ("grafana", "kubeconfig")),
+        "aks-key-vault",
+        *(f"{c}-{what}" for c in ("aks", "eks") for what in ("grafana", "kubeconfig", "mlflow", "training")),
     }
     assert {name: each["kind"] for name, each in exports["endpoints"].items()} == {
         "aks": "http",
@@ -122,7 +140,7 @@ def test_one_image_by_one_digest_runs_on_every_target(plans: dict[str, Plan]) ->
     }
 
     assert references == set(plan.exports["image"].values())
-    assert len(plan.of_type("docker-build:index:Image")) == 1
+    assert [each.name for each in plan.of_type("docker-build:index:Image")] == ["image", "training-image"]
     assert running == {
         "aws:lambda/function:Function",
         "aws:sagemaker/model:Model",
@@ -161,7 +179,7 @@ def test_the_namespaces_of_other_components_are_reserved(plan: Plan) -> None:
 def test_every_namespace_that_an_object_names_is_made_or_kubernetes_own(plan: Plan) -> None:
     made = {each.inputs["metadata"]["name"] for each in plan.of_type("kubernetes:core/v1:Namespace")}
     objects = [each for each in plan.resources if is_object(each)]
-    named = {each.inputs["metadata"].get("namespace") for each in objects} - {None}
+    named = {each.inputs.get("metadata", {}).get("namespace") for each in objects} - {None}
     named |= {each.inputs["namespace"] for each in plan.of_type("kubernetes:helm.sh/v3:Release")}
 
     assert named - made <= {"kube-system"}
@@ -170,13 +188,14 @@ def test_every_namespace_that_an_object_names_is_made_or_kubernetes_own(plan: Pl
 def test_applied_in_the_order_of_their_numbers_nothing_misses_what_it_names(plan: Plan) -> None:
     brought_by = {"karpenter.k8s.aws": "karpenter-crd", "karpenter.sh": "karpenter-crd"}
     brought_by |= {"monitoring.coreos.com": "kube-prometheus-stack", "keda.sh": "keda"}
+    brought_by |= {"external-secrets.io": "external-secrets"}
     there, missing = {"kube-system"}, list[str]()
     for file in manifests(plan):
         inputs = file.resource.inputs
         group = str(inputs.get("apiVersion", "")).partition("/")[0]
         needs = {inputs.get("namespace"), inputs.get("metadata", {}).get("namespace"), brought_by.get(group)} - {None}
         missing += [f"{file.path} needs {need}" for need in needs - there]
-        there.add(str(inputs["name"] if "name" in inputs else inputs["metadata"]["name"]))
+        there.add(str(inputs.get("name") or inputs.get("metadata", {}).get("name")))
 
     assert missing == []
 
@@ -190,7 +209,8 @@ def test_no_secret_is_shown(plan: Plan) -> None:
 
     assert set(passwords.values()) == {secret}
     assert {login["password"] for login in logins} <= {secret}
-    assert len(logins) == {"dev": 2, "prod": 2, "local": 0}[plan.stack]
+    builds = len(plan.of_type("docker-build:index:Image"))
+    assert len(logins) == (0 if plan.stack == "local" else 2 * builds)
     assert "-prometheus.result" not in text(plan)
     assert "local-grafana.result" not in text(plan)
     assert "getAuthorizationToken.password" not in text(plan)
@@ -242,7 +262,7 @@ def test_every_resource_of_a_cloud_uses_the_stacks_own_provider(name: str, plans
 def test_with_what_up_reports_the_manifests_are_complete(name: str, plans: dict[str, Plan]) -> None:
     found = {match["path"] for file in manifests(plans[name]) for match in markers(file.text)} - {SECRET_PATH}
     values = dict.fromkeys(found, "given") | {path: REGISTRIES[path] for path in found & REGISTRIES.keys()}
-    values["image.digest"] = DIGEST
+    values |= dict.fromkeys(found & {"image.digest", "training-image.digest"}, DIGEST)
 
     complete = preview(name, outputs=values)
 
@@ -253,7 +273,7 @@ def test_with_what_up_reports_the_manifests_are_complete(name: str, plans: dict[
         for each in complete.of_type("kubernetes:apps/v1:Deployment")
     }
     assert images["eks-model-server"] == f"{REGISTRIES['ecr.repositoryUrl']}@{DIGEST}"
-    assert all(image.endswith(f"/model-server@{DIGEST}") for image in images.values())
+    assert [image for image in images.values() if "@sha256:" not in image] == []
 
 
 def markers(text: str) -> Iterator[re.Match[str]]:
@@ -277,7 +297,7 @@ def test_a_first_preview_that_knows_no_output_sees_every_resource(name: str, pla
 @pytest.mark.parametrize("block", TARGETS)
 def test_a_target_is_removed_alone(block: str, plans: dict[str, Plan]) -> None:
     stack = "dev" if block == "containerInstances" else "prod"
-    whole, without = plans[stack], preview(stack, without=(block,))
+    whole, without = plans[stack], preview(stack, without=(block, *FOLLOWING.get(block, ())))
 
     left = {each.urn: each.inputs for each in without.resources}
     before = {each.urn: each.inputs for each in whole.resources}
@@ -288,15 +308,29 @@ def test_a_target_is_removed_alone(block: str, plans: dict[str, Plan]) -> None:
     assert gone
 
 
+REFERRING = {
+    # No alarm guards an endpoint's update, no port is open to Prometheus, and nobody counts requests.
+    "monitoring": ("sagemaker:Endpoint::", "NetworkPolicy::", "-falco", "-trivy-operator", "ScaledObject::"),
+    # Nothing is scanned that is not there.
+    "serving": ("-trivy-operator",),
+    # No run reaches MLflow.
+    "training": ("-mlflow", "-trivy-operator"),
+    "mlflow": ("-training", "-trivy-operator"),
+}
+"""What, by the block that is gone, spoke of it, and no longer does."""
+FOLLOWING = {"monitoring": ("serving.autoscaling.requestsPerSecond", "serving.autoscaling.queueTimeMs")}
+"""Settings that stand on a block, and go with it."""
+
+
 def of_removed(block: str, urn: str) -> bool:
-    """Without `monitoring` no alarm guards an endpoint's update, and no port is open to Prometheus."""
-    return block == "monitoring" and ("sagemaker:Endpoint::" in urn or "NetworkPolicy::" in urn)
+    return any(part in urn for part in REFERRING.get(block, ()))
 
 
 @pytest.mark.parametrize(
     ("absent", "components_gone", "traces"),
     [
-        (("monitoring",), ["monitoring:Prometheus", "monitoring:ServiceMonitoring"], r"grafana|\bmonitoring\.coreos"),
+        (("monitoring", *FOLLOWING["monitoring"]), ["monitoring:Prometheus", "monitoring:ServiceMonitoring"],
+         r"grafana|\bmonitoring\.coreos"),
         (("image", "serving", "containerInstances"), ["images:EcrRepository", "images:ModelImage"],
          r"ecr/repo|docker-build|digits"),
         (("aws", "eks", "serving", "monitoring"), ["clusters:EksCluster"], r"kubernetes:|\beks\b|^aws:"),
