@@ -8,7 +8,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all check preview up destroy serve smoke train train-check docs lock clean
+.PHONY: help benchmark demo test test-all cluster-test check preview up destroy serve smoke train train-check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -21,8 +21,12 @@ demo: .venv/installed ## preview dev and prod offline, then serve the shipped mo
 test: .venv/installed ## lint, types, and every test that needs Python packages only
 	.venv/bin/python -m tests quick
 
-test-all: .venv/installed ## `test`, the demo, and training from scratch
+test-all: .venv/installed ## `test`, the demo, `cluster-test`, and training from scratch
 	.venv/bin/python -m tests all
+
+cluster-test: .venv/installed ## every object on a real Kubernetes control plane; builds it with Go, 20 minutes the first time
+	.venv/bin/python -m tests.cluster
+	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml tests/cluster
 
 check: .venv/installed ## the fast part of `test`, under four minutes
 	.venv/bin/python -m tests check
@@ -63,6 +67,7 @@ lock: .venv/installed ## resolve pyproject.toml's dependencies into the requirem
 	$(LOCK) --group clients -o tests/inference_app/clients/scripts/requirements.txt
 	$(LOCK) --group fuzz -o tests/inference_app/fuzz/requirements.txt
 	$(LOCK) --group training -o inference_app/training/requirements.txt
+	$(LOCK) --group training-cuda -o inference_app/training/requirements-cuda.txt -c inference_app/training/requirements.txt
 
 clean: ## remove environments and build products
 	rm -rf .venv .venv-training build

@@ -9,8 +9,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
-REPORT = ROOT / "build" / "tests.xml"
-PYTEST = f"-m pytest --quiet --junitxml={REPORT}"
+BUILD = ROOT / "build"
+REPORTS = (BUILD / "tests.xml", BUILD / "cluster-tests.xml")
+PYTEST = f"-m pytest --quiet --junitxml={REPORTS[0]} --ignore tests/cluster"
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,18 @@ TIERS = {
     "check": [LINT, FORMAT, TYPES, Part("fast tests", f"{PYTEST} -m 'not slow'")],
     "quick": [LINT, FORMAT, TYPES, Part("tests", PYTEST)],
 }
-TIERS["all"] = [*TIERS["quick"], Part("demo", "make demo"), Part("training", "make train-check")]
+TIERS["all"] = [
+    *TIERS["quick"],
+    Part("demo", "make demo"),
+    Part("cluster", "make cluster-test"),
+    Part("training", "make train-check"),
+]
 
 
 def main(tier: str) -> int:
     """Run every part, also after one failed; return 1 if any did."""
-    REPORT.unlink(missing_ok=True)
+    for report in REPORTS:
+        report.unlink(missing_ok=True)
     results = [(part, *timed(part)) for part in TIERS[tier]]
     print("\nPart         seconds  result")
     for part, seconds, passed in results:
@@ -56,11 +63,10 @@ def timed(part: Part) -> tuple[float, bool]:
 
 
 def skipped() -> dict[str, int]:
-    """Reasons of skipped tests in pytest's report, with how often each was given."""
-    if not REPORT.exists():
-        return {}
+    """Reasons of skipped tests in pytest's reports, with how often each was given."""
     counts: dict[str, int] = {}
-    for node in ElementTree.parse(REPORT).iter("skipped"):
+    found = [ElementTree.parse(report) for report in REPORTS if report.exists()]
+    for node in (node for report in found for node in report.iter("skipped")):
         reason = node.get("message", "no reason given")
         counts[reason] = counts.get(reason, 0) + 1
     return counts

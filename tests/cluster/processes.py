@@ -1,0 +1,88 @@
+"""Programs that run beside a test and end with it, also when the test's own process is killed."""
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+Found = TypeVar("Found")
+
+_PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+
+
+class Process:
+    """One program with its log; leaving the context stops it."""
+
+    def __init__(
+        self, name: str, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._command = [str(part) for part in command]
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, env=self._environment, preexec_fn=_end_with_the_parent
+            )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """Its process ID."""
+        assert self._process is not None
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise RuntimeError, with the end of its log, when it has ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+            raise RuntimeError(f"{self.name} ended with {self._process.returncode}:\n{tail}")
+
+
+def until(
+    found: Callable[[], Found | None], what: str, seconds: float = 30, processes: Sequence[Process] = ()
+) -> Found:
+    """The first result that is true; raises TimeoutError that names `what` after `seconds`.
+
+    Looks five times a second, and gives up at once when one of `processes` has ended.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        if result := found():
+            return result
+        for process in processes:
+            process.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no {what} within {seconds:g} s")
+        time.sleep(0.2)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _end_with_the_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

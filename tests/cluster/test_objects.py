@@ -1,0 +1,102 @@
+"""Every Kubernetes object of every stack, judged by a real API server."""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, cast
+
+import pytest
+
+from tests.cluster.api import Api, Document, RefusedError
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.objects import applied, remove, stored
+from tests.cluster.stacks import Stack
+from tests.cluster.variants import STACKS
+
+CLUSTERS = [
+    ("dev", "eks"),
+    ("prod", "eks"),
+    ("prod", "aks"),
+    ("everything on EKS", "eks"),
+    ("everything on AKS", "aks"),
+    ("everything elsewhere", "existing"),
+    ("models on a volume", "eks"),
+    ("models in an image", "eks"),
+]
+
+
+@pytest.fixture(scope="module", params=CLUSTERS, ids="-".join)
+def objects(request: pytest.FixtureRequest, plane: ControlPlane) -> Generator[Sequence[Document]]:
+    """The objects of one cluster of one stack, which leave the API server again, last made first."""
+    name, cluster = request.param
+    found = STACKS[name]().objects[cluster]
+    yield found
+    remove(plane.api, found)
+
+
+def test_every_object_is_accepted_without_a_warning_and_a_second_time_changes_nothing(
+    api: Api, objects: Sequence[Document]
+) -> None:
+    refused = [f"{document['kind']} {document['metadata']['name']}: {said}"
+               for document in objects if (said := refusal(api, document))]  # fmt: skip
+    first = [stated(api, document) for document in objects]
+    again = [stated(api, api.apply(document)) for document in objects]
+
+    assert refused == []
+    assert again == first
+    assert api.warnings == []
+
+
+def refusal(api: Api, document: Document) -> str:
+    """Why the API server does not take an object, empty when it does."""
+    try:
+        api.apply(document)
+    except RefusedError as refused:
+        return str(refused)
+    return ""
+
+
+def stated(api: Api, document: Document) -> Document:
+    """An object as the API server keeps it, without what tells of its state and of who wrote when."""
+    kept = stored(api, document)
+    told = {key: value for key, value in kept["metadata"].items() if key not in ("managedFields", "resourceVersion")}
+    return {**{key: value for key, value in kept.items() if key != "status"}, "metadata": told}
+
+
+MISTAKES: Mapping[str, tuple[str, Any]] = {
+    "Deployment": ("spec.template.spec.containers.0.resorces", {}),
+    "EC2NodeClass": ("spec.amiSelectorTerms.0.alias", "al2023"),
+    "ExternalSecret": ("spec.data.0.remoteRef.proprty", "value"),
+    "NodePool": ("spec.disruption.consolidateAfter", "five minutes"),
+    "PrometheusRule": ("spec.groups.0.rules.0.for", "10 minutes"),
+    "ResourceQuota": ("spec.hard.pods", "many"),
+    "ScaledObject": ("spec.trigger", []),
+    "ServiceMonitor": ("spec.endpoints.0.interval", "15 s"),
+}
+"""For each of these kinds a path, and a value that a server must not take there."""
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_is_refused(api: Api, prod: Stack, kind: str) -> None:
+    document = next(each for each in prod.objects["eks"] if each["kind"] == kind)
+    name = document["metadata"].get("namespace")
+    around = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}] if name else []
+    path, value = MISTAKES[kind]
+    wrong = spoiled(document, path.split("."), value)
+
+    with applied(api, around):
+        accepted = refusal(api, document)
+        remove(api, [document])
+        said = refusal(api, wrong)
+
+    assert accepted == ""
+    assert said
+
+
+def spoiled(value: Any, path: Sequence[str], wrong: Any) -> Any:
+    """A copy of `value` with something else at the end of a path; a list's items go by their number."""
+    if not path:
+        return wrong
+    first, *rest = path
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return [spoiled(item, rest, wrong) if str(number) == first else item for number, item in enumerate(items)]
+    return {**value, first: spoiled(value.get(first), rest, wrong)}

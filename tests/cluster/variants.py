@@ -1,0 +1,108 @@
+"""Stacks that together switch every option on that makes a Kubernetes object or changes one."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.cluster.stacks import DIGEST, Stack, planned, shipped
+
+MANAGED = ("sagemaker", "lambda", "azureMl", "containerInstances")
+"""Blocks that serve the models of the image, beside which no others are served."""
+
+TRACING = {"endpoint": "http://collector.tracing.svc:4318", "sampleRatio": 0.1}
+AUTOSCALING = {"memoryUtilisation": 80}
+SERVING: Mapping[str, Any] = {
+    "grpc": True,
+    "tracing": TRACING,
+    "clientNamespaces": ["shop"],
+    "gpuMemoryLimitMib": 2048,
+    "cudaGraphs": True,
+    "autoscaling": AUTOSCALING,
+}
+EVERYTHING: Mapping[str, Mapping[str, Any]] = {
+    "model": {"version": "1", "batching": {"maxSize": 8, "maxDelayMs": 1}, "maxBodyMib": 8},
+    "serving": SERVING,
+    "training": {"schedule": "0 3 * * 1", "model": {"size": "5Gi"}},
+    "mlflow": {"clientNamespaces": ["notebooks"]},
+}
+NFS = {"server": "files.example.com", "path": "/models"}
+
+
+def on_eks() -> Stack:
+    """All that EKS has, with models, data and artefacts in S3."""
+    changes = {
+        **EVERYTHING,
+        "eks": {"gpuTimeSlices": 4},
+        "model": {**EVERYTHING["model"], "source": {"url": "s3://models-of-all/a", "sha256": "0" * 64}},
+        "training": {**EVERYTHING["training"], "data": {"url": "s3://images-of-all/digits"}},
+        "mlflow": {"artifacts": {"size": None, "url": "s3://runs-of-all/mlflow"}},
+    }
+    return shipped("prod", changes, without=("aks", *MANAGED))
+
+
+def on_aks() -> Stack:
+    """All that AKS has, with models, data and artefacts in Blob Storage."""
+    blob = "https://storeofall.blob.core.windows.net"
+    changes = {
+        **EVERYTHING,
+        "azure": {"storageAccounts": {"storeofall": "shared"}},
+        "aks": {"gpuTimeSlices": 2},
+        "model": {**EVERYTHING["model"], "source": {"url": f"{blob}/models"}},
+        "training": {**EVERYTHING["training"], "data": {"url": f"{blob}/images/digits"}},
+        "mlflow": {"artifacts": {"size": None, "url": f"{blob}/runs"}},
+    }
+    return shipped("prod", changes, without=("eks", *MANAGED))
+
+
+def elsewhere() -> Stack:
+    """A cluster of nobody's cloud: NFS, HashiCorp Vault, a database that is there already, no GPU."""
+    config: dict[str, Any] = {
+        "existing": {
+            "context": "lab",
+            "networkCidr": "10.8.0.0/16",
+            "storageClass": "encrypted",
+            "sharedStorageClass": "shared",
+            "loadBalancer": {"class": "example.com/balancer", "annotations": {"example.com/internal": "true"}},
+        },
+        "image": {"repository": "registry.example.com/model-server", "variant": "cpu", "digest": DIGEST},
+        "model": {"name": "digits", "source": {"nfs": NFS}},
+        "secrets": {"vault": {"server": "https://vault.example.com:8200", "role": "model-server"}},
+        "serving": {
+            "gpus": 0,
+            "workers": 2,
+            "replicas": {"min": 2, "max": 4},
+            "exposure": "network",
+            "secrets": {"ADMIN_TOKEN": "model-server-admin-token"},
+            "access": {"viewers": ["people"], "deployers": ["people"]},
+        },
+        "training": {
+            "image": f"registry.example.com/training@{DIGEST}",
+            "gpus": 0,
+            "model": {"size": None, "nfs": NFS},
+            "data": {"nfs": {"server": "files.example.com", "path": "/images"}},
+        },
+        "mlflow": {"database": {"size": None, "external": {"secret": "company-database"}}},
+        "security": {"falco": {}, "trivy": {}},
+    }
+    return planned("inference-platform", "elsewhere", config)
+
+
+def volume() -> Stack:
+    """Models on a volume that the stack makes."""
+    return shipped("prod", {"model": {"source": {"size": "5Gi"}}}, without=("aks", *MANAGED))
+
+
+def image() -> Stack:
+    """Models in an image that is mounted as a volume."""
+    source = {"image": f"registry.example.com/models@{DIGEST}"}
+    return shipped("prod", {"model": {"source": source}}, without=("aks", *MANAGED))
+
+
+STACKS: Mapping[str, Callable[[], Stack]] = {
+    "dev": lambda: shipped("dev"),
+    "prod": lambda: shipped("prod"),
+    "everything on EKS": on_eks,
+    "everything on AKS": on_aks,
+    "everything elsewhere": elsewhere,
+    "models on a volume": volume,
+    "models in an image": image,
+}
