@@ -73,7 +73,7 @@ class Target:
                 raise
             raise _no_room(store.url, self._folder, str(error.strerror)) from None
         if place.exists():
-            place.rename(self._drafts / "replaced")
+            place.rename(self._drafts / f"{version.model.name}.replaced")
         place.parent.mkdir(exist_ok=True)
         draft.rename(place)
         if version.model.version is None:
