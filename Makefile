@@ -8,7 +8,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all cluster-test check preview up destroy serve smoke train train-check docs lock clean
+.PHONY: help benchmark demo test test-all cluster-programs cluster-test check preview up destroy serve smoke train train-check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -24,9 +24,11 @@ test: .venv/installed ## lint, types, and every test that needs Python packages 
 test-all: .venv/installed ## `test`, the demo, `cluster-test`, and training from scratch
 	.venv/bin/python -m tests all
 
-cluster-test: .venv/installed ## every object on a real Kubernetes control plane; builds it with Go, 20 minutes the first time
-	.venv/bin/python -m tests.cluster
+cluster-test: cluster-programs ## every object on a real Kubernetes control plane; 20 minutes more the first time
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml tests/cluster
+
+cluster-programs: .venv/installed ## build that control plane, with Go
+	.venv/bin/python -m tests.cluster
 
 check: .venv/installed ## the fast part of `test`, under four minutes
 	.venv/bin/python -m tests check
