@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from infra.addons.keda import values
 from tests.cluster.control_plane import HOST, ControlPlane
 from tests.cluster.objects import applied
 from tests.cluster.processes import Process, free_port
@@ -39,6 +40,8 @@ def _processes(plane: ControlPlane, webhook_port: int, ports: dict[str, int]) ->
         "POD_NAMESPACE": NAMESPACE,
         "WATCH_NAMESPACE": "",
         "KEDA_CLUSTER_OBJECT_NAMESPACE": NAMESPACE,
+        # As the chart tells it to: a Secret that pods take as variables is then none of its business.
+        "KEDA_RESTRICT_SECRET_ACCESS": str(values()["permissions"]["operator"]["restrict"]["secret"]).lower(),
     }
     service = f"{HOST}:{ports['metrics']}"
     certificates = {"cert-dir": plane.folder}

@@ -19,6 +19,8 @@ from infra.serving.secrets import ServerSecrets, ServerSecretsArgs, vault_store
 from infra.settings.secrets import VaultSettings
 from tests.infra.samples import on_cluster
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PLANTED = "Planted-5ecret-value"
 CREDENTIALS = (
