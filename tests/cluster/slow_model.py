@@ -18,10 +18,11 @@ def write(source: Path, target: Path) -> Path:
     """A repository in `target` whose model answers as the one in `source`; gives `target`."""
     shutil.copytree(source / NAME, target / NAME)
     version = repository.find(target, NAME)
-    model = onnx.load(version.model_path)
+    model = onnx.ModelProto.FromString(version.model_path.read_bytes())
     add_ballast(model.graph)
-    onnx.save(model, version.model_path)
-    digest = hashlib.sha256(version.model_path.read_bytes()).hexdigest()
+    content = model.SerializeToString()
+    version.model_path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
     repository.write(version.directory / "metadata.json", version.metadata.model_copy(update={"sha256": digest}))
     return target
 
