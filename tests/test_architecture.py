@@ -34,7 +34,7 @@ SHARED_BY_COMPONENTS = {
     "infra.clusters.cluster",
     "infra.clusters.gpu",
     "infra.endpoint",
-    "infra.images.model_image.BuildArgs",
+    "infra.images.build",
     "infra.images.model_image.build",
     "infra.images.model_image.source_tag",
     "infra.images.registry",

@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.charts import release
 from infra.clusters.cluster import Identity, ServiceAccount
+from infra.namespaces.network import entrance
 
 NAMESPACE = "model-server-secrets"
 ACCOUNT = ServiceAccount(namespace=NAMESPACE, name="external-secrets")
@@ -50,7 +51,7 @@ class ExternalSecrets(pulumi.ComponentResource):
         closed = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata={"name": "default-deny-ingress", "namespace": NAMESPACE},
-            spec={"pod_selector": {}, "policy_types": ["Ingress"]},
+            spec=entrance(),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
         )
         release(

@@ -10,7 +10,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicySpecArgsDict
 
 from infra.charts import release
 from infra.clusters.cluster import Identity, ServiceAccount
-from infra.namespaces.network import from_namespace, policy
+from infra.namespaces.network import entrance, from_namespace
 from infra.settings.security import TrivySettings
 
 NAMESPACE = "trivy-system"
@@ -56,7 +56,7 @@ class TrivyOperator(pulumi.ComponentResource):
             metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        policy = kubernetes.networking.v1.NetworkPolicy(
+        closed = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata={"name": ACCOUNT.name, "namespace": NAMESPACE},
             spec=network_policy(args.scraper),
@@ -68,16 +68,14 @@ class TrivyOperator(pulumi.ComponentResource):
             namespace=NAMESPACE,
             values=values(args.settings, args.namespaces, args.identity, scraped=args.scraper is not None),
             mirror=args.chart_mirror,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *args.identity.after, *args.after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed, *args.identity.after, *args.after]),
         )
         self.register_outputs({"namespace": NAMESPACE})
 
 
 def network_policy(scraper: str | None) -> NetworkPolicySpecArgsDict:
     """Nothing in but a scrape. Out is open: registries and the Kubernetes API have addresses that nobody knows here."""
-    spec = policy({}, ingress=from_namespace(scraper, METRICS_PORT))
-    spec["policy_types"] = ["Ingress"]
-    return spec
+    return entrance(from_namespace(scraper, METRICS_PORT))
 
 
 def values(settings: TrivySettings, namespaces: Sequence[str], identity: Identity, *, scraped: bool) -> dict[str, Any]:

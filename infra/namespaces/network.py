@@ -49,6 +49,13 @@ def policy(
     return spec
 
 
+def entrance(ingress: Sequence[NetworkPolicyIngressRuleArgsDict] = ()) -> NetworkPolicySpecArgsDict:
+    """What the namespace's pods may receive, and nothing of what they send."""
+    spec = policy({}, ingress)
+    spec["policy_types"] = ["Ingress"]
+    return spec
+
+
 def from_peers(peers: Sequence[NetworkPolicyPeerArgsDict], number: int) -> list[NetworkPolicyIngressRuleArgsDict]:
     """Lets peers reach one port; without peers nobody, since Kubernetes takes an empty list for everybody."""
     return [{"from_": peers, "ports": [port(number)]}] if peers else []

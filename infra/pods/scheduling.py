@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pulumi_kubernetes.core.v1 import AffinityArgsDict, TolerationArgsDict, TopologySpreadConstraintArgsDict
+from pulumi_kubernetes.core.v1 import (
+    AffinityArgsDict,
+    PodSpecArgsDict,
+    TolerationArgsDict,
+    TopologySpreadConstraintArgsDict,
+)
+
+from infra.clusters.gpu import NODE_LABEL
 
 
 class GpuScheduling(Protocol):
@@ -18,6 +25,16 @@ class GpuScheduling(Protocol):
     def gpu_taints(self) -> Sequence[tuple[str, str, str]]:
         """Taints that GPU nodes may carry."""
         ...
+
+
+def on_gpu_nodes(pod: PodSpecArgsDict, scheduling: GpuScheduling) -> PodSpecArgsDict:
+    """`pod` so that it runs on GPU nodes only, spot first."""
+    return {
+        **pod,
+        "node_selector": dict([NODE_LABEL]),
+        "tolerations": [toleration(*taint) for taint in scheduling.gpu_taints],
+        "affinity": prefer_spot(scheduling.spot_labels),
+    }
 
 
 def toleration(key: str, value: str, effect: str) -> TolerationArgsDict:

@@ -1,26 +1,21 @@
 """The `mlflow` block."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from infra.settings.image import ImageByDigest
 from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, distinct, unit
-from infra.settings.storage import ObjectUrl, exactly_one
+from infra.settings.storage import ObjectUrl, OneOf
 
 
-class ArtifactSettings(Settings):
+class ArtifactSettings(OneOf):
     """Where the server keeps models and files; clients reach them through the server. Exactly one of its keys."""
 
     size: ByteQuantity | None = None
     """Size of a volume that the stack makes."""
     url: ObjectUrl | None = None
     """In an object store: `s3://bucket/prefix` or `https://account.blob.core.windows.net/container/prefix`."""
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        exactly_one(self)
-        return self
 
 
 class ExternalDatabaseSettings(Settings):
@@ -32,18 +27,13 @@ class ExternalDatabaseSettings(Settings):
     """Port of the database, which the server's network policy opens."""
 
 
-class DatabaseSettings(Settings):
+class DatabaseSettings(OneOf):
     """Where runs, parameters, metrics and the model registry are kept. Exactly one of its keys."""
 
     size: ByteQuantity | None = None
     """Size of the volume of a PostgreSQL server that the stack runs."""
     external: ExternalDatabaseSettings | None = None
     """A database that somebody else runs and backs up."""
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        exactly_one(self)
-        return self
 
 
 class MlflowResources(Settings):

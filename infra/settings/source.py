@@ -6,12 +6,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.image import ImageByDigest
-from infra.settings.model import ByteQuantity, DnsLabel, Settings
-from infra.settings.storage import NfsSettings, ObjectUrl, exactly_one
-
-KINDS = ("url", "size", "claim", "nfs", "image")
-"""Of these keys a source has one."""
-
+from infra.settings.model import ByteQuantity, DnsLabel
+from infra.settings.storage import NfsSettings, ObjectUrl, OneOf
 
 _ENDPOINT = re.compile(
     r"https://[a-z0-9][a-z0-9.-]*(?::(?P<port>[0-9]{1,5}))?"
@@ -27,8 +23,10 @@ def _of_s3(endpoint: str) -> str:
     return endpoint
 
 
-class SourceSettings(Settings):
+class SourceSettings(OneOf):
     """A model repository outside the image: pulled from an object store at start, or mounted."""
+
+    alternatives = ("url", "size", "claim", "nfs", "image")
 
     url: ObjectUrl | None = None
     """Object store: `s3://bucket/prefix` or `https://account.blob.core.windows.net/container/prefix`. Every pod pulls
@@ -52,11 +50,6 @@ class SourceSettings(Settings):
     Its keys come through `serving.secrets`."""
     delete_data: bool = True
     """With `size`: whether `destroy` deletes the volume with the models on it; false refuses."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        exactly_one(self, *KINDS)
-        return self
 
     @model_validator(mode="after")
     def _keys_belong_to_the_url(self) -> Self:

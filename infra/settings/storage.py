@@ -1,9 +1,9 @@
 """Where files are: object stores, and directories of NFS servers."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from inference_app.contract import BLOB_URL, S3_URL
 from infra.settings.model import Settings
@@ -27,9 +27,15 @@ class NfsSettings(Settings):
     """Directory that it exports."""
 
 
-def exactly_one(block: Settings, *names: str) -> None:
-    """Raises ValueError unless one of these fields of `block`, or of all its fields, is given, and no other."""
-    fields = type(block).model_fields
-    known = names or tuple(fields)
-    if sum(getattr(block, name) is not None for name in known) != 1:
-        raise ValueError(f"must have exactly one of {', '.join(str(fields[name].alias) for name in known)}")
+class OneOf(Settings):
+    """A block that has exactly one of its keys, or of those that `alternatives` names."""
+
+    alternatives: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        fields = type(self).model_fields
+        known = self.alternatives or tuple(fields)
+        if sum(getattr(self, name) is not None for name in known) != 1:
+            raise ValueError(f"must have exactly one of {', '.join(str(fields[name].alias) for name in known)}")
+        return self

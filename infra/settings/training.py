@@ -1,13 +1,13 @@
 """The `training` block."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from infra.settings.image import ImageByDigest
 from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
-from infra.settings.storage import NfsSettings, ObjectUrl, exactly_one
+from infra.settings.storage import NfsSettings, ObjectUrl, OneOf
 
 # https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax
 _CRON_PART = re.compile(r"(\*|[0-9]+(-[0-9]+)?)(/[1-9][0-9]*)?")
@@ -31,7 +31,7 @@ def _in_bounds(part: str, least: int, most: int) -> bool:
     return numbers == sorted(numbers) and all(least <= number <= most for number in numbers)
 
 
-class ModelVolumeSettings(Settings):
+class ModelVolumeSettings(OneOf):
     """The volume that holds the model repository; exactly one of its keys."""
 
     size: ByteQuantity | None = None
@@ -41,13 +41,8 @@ class ModelVolumeSettings(Settings):
     nfs: NfsSettings | None = None
     """A directory of an NFS server; model servers that mount the same one see each version as it is written."""
 
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        exactly_one(self)
-        return self
 
-
-class DataSettings(Settings):
+class DataSettings(OneOf):
     """What the training reads; exactly one of its keys. `TRAINING_DATA` tells the container the folder or the URL."""
 
     url: ObjectUrl | None = None
@@ -56,11 +51,6 @@ class DataSettings(Settings):
     """A PersistentVolumeClaim that is already in the namespace `training`."""
     nfs: NfsSettings | None = None
     """A directory of an NFS server."""
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        exactly_one(self)
-        return self
 
 
 class TrainingResources(Settings):

@@ -15,9 +15,9 @@ from pulumi_kubernetes.batch.v1 import (
 from pulumi_kubernetes.core.v1 import ContainerArgsDict, PodSpecArgsDict, VolumeArgsDict, VolumeMountArgsDict
 
 from inference_app.contract import USER_ID
-from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL
+from infra.clusters.gpu import GPU_RESOURCE
 from infra.pods import restricted
-from infra.pods.scheduling import GpuScheduling, prefer_spot, toleration
+from infra.pods.scheduling import GpuScheduling, on_gpu_nodes
 from infra.settings.training import TrainingSettings
 
 CONTAINER = "train"
@@ -107,11 +107,7 @@ def pod_spec(
         "containers": [run],
         "volumes": volumes,
     }
-    if settings.gpus:
-        spec["node_selector"] = dict([NODE_LABEL])
-        spec["tolerations"] = [toleration(*taint) for taint in scheduling.gpu_taints]
-        spec["affinity"] = prefer_spot(scheduling.spot_labels)
-    return spec
+    return on_gpu_nodes(spec, scheduling) if settings.gpus else spec
 
 
 def container(
