@@ -21,10 +21,10 @@ SWITCH_INTERVAL_SECONDS = 0.0005
 several times a small model's own duration."""
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Returns the exit status."""
     try:
-        _read_command_line(sys.argv[1:])
+        _read_command_line(arguments)
         wanted = settings.load()
         serve = _prepare(wanted)
     except ConfigurationError as error:
@@ -55,4 +55,4 @@ def _read_command_line(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ The function's image configuration replaces the image's own command
 
 Function URLs and HTTP APIs reach the paths that the server has; an event that is no HTTP request is the body of
 `POST /predict`, and the result is its answer. The settings are the server's, as environment variables of the function.
+API keys, where there are any, are asked of HTTP requests alone: whoever invokes a function directly has AWS's leave.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from urllib.parse import unquote
 
 import orjson
 
-from inference_app import logs, settings, tensors
+from inference_app import api_keys, logs, settings, tensors
+from inference_app.api_keys import ApiKeys
 from inference_app.contract import Route
 from inference_app.errors import BadRequest, InferenceError, NotReady, UnknownPath
 from inference_app.http import exchange, probes
@@ -46,9 +48,10 @@ class Context(Protocol):
 class Function:
     """Answers one event after another, as a Lambda execution environment does."""
 
-    def __init__(self, models: Models, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, models: Models, loop: asyncio.AbstractEventLoop, keys: ApiKeys | None) -> None:
         self._models = models
         self._loop = loop
+        self._keys = keys
         self._probes: dict[str, Callable[[Headers], Answer]] = probes.make(models)
 
     def __call__(self, event: Any, context: Context) -> Any:
@@ -72,6 +75,8 @@ class Function:
             return self._probes[path](headers)
         if method != "POST":
             raise UnknownPath(f"{method} {path} is not answered here")
+        if self._keys is not None:
+            self._keys.check(headers)
         model, api = self._find(path)
         if b"timeout" in headers:
             deadline = min(deadline, exchange.deadline(headers, time.perf_counter()))
@@ -148,13 +153,13 @@ def _response(answer: Answer, status: int) -> dict[str, Any]:
 def load() -> Function:
     """Load the models; raises `ConfigurationError`, or `NotReady` with the reason, either of which fails the start."""
     # Lambda freezes the process between events, which a watchdog would take for a model that hangs.
-    wanted = settings.load().model_copy(update={"watchdog_interval_seconds": 0.0})
+    wanted = settings.load().model_copy(update={"watchdog_interval_seconds": 0.0, "repository_poll_seconds": 0.0})
     logs.configure(wanted.log_level)
     models = Models(find(wanted), wanted, Metrics())
     loop = asyncio.new_event_loop()
     loop.run_until_complete(models.start())
     models.require_ready()
-    return Function(models, loop)
+    return Function(models, loop, api_keys.of(wanted))
 
 
 def __getattr__(name: str) -> Function:

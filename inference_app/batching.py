@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from inference_app import tensors
 from inference_app.errors import DeadlineExceeded, InferenceError, ModelFailed, NotReady, QueueFull, TooLarge
@@ -21,6 +22,14 @@ STOPPING = "the server is stopping"
 
 PACE_WEIGHT = 0.2
 """How much the latest batch counts in the average."""
+
+NOT_THE_INPUTS = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+"""What a model that runs elsewhere says whatever it is asked."""
 
 Run = Callable[[Arrays], BatchOutputs]
 
@@ -171,8 +180,8 @@ class Batcher(ABC):
         try:
             outputs = self._run(tensors.stack([job.inputs for job in batch]))
         except Exception as error:  # noqa: BLE001 - whatever a model raises concerns its own requests only
-            if len(batch) == 1:
-                self._post(self._fail_run, batch[0], error)
+            if len(batch) == 1 or _concerns_all(error):
+                self._post(self._fail_run, batch, error)
                 return
             for job in batch:
                 self._answer([job], time.perf_counter())
@@ -209,7 +218,15 @@ class Batcher(ABC):
     def _expire(self, late: Sequence[Job]) -> None:
         self._fail(late, DeadlineExceeded("the model had no time for this request before its deadline"))
 
-    def _fail_run(self, job: Job, error: Exception) -> None:
+    def _fail_run(self, jobs: Sequence[Job], error: Exception) -> None:
+        if isinstance(error, InferenceError):  # a model that runs elsewhere says itself what clients shall hear
+            self._fail(jobs, error)
+            return
         logger.error("the model failed", exc_info=error)
-        job.fail(ModelFailed("the model failed on this input"))
+        self._fail(jobs, ModelFailed("the model failed on this input"))
         self._on_error(error)
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Whether a batch's requests would meet the same one by one: whoever runs the model is busy, or gone."""
+    return isinstance(error, InferenceError) and error.status in NOT_THE_INPUTS

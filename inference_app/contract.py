@@ -32,6 +32,9 @@ BLOB_URL = (
 """An account, a container and a prefix
 (https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata)."""
 
+API_KEY_HEADER = "X-API-Key"
+"""Where a request may bring an API key, besides `Authorization: Bearer`."""
+
 DRAIN_SECONDS = 5
 """How long a stopping server keeps answering while load balancers learn that it is not ready."""
 
@@ -52,6 +55,7 @@ class Route(StrEnum):
     PING = "/ping"
     INVOCATIONS = "/invocations"
     MODELS = "/models"
+    SWITCH_MODEL = "/admin/switch_model"
 
 
 class Env(StrEnum):
@@ -65,10 +69,12 @@ class Env(StrEnum):
     MODEL_NAME = "MODEL_NAME"
     EXTRA_MODELS = "EXTRA_MODELS"
     MODEL_VERSION = "MODEL_VERSION"
+    REPOSITORY_POLL_SECONDS = "REPOSITORY_POLL_SECONDS"
     MODEL_SOURCE = "MODEL_SOURCE"
     MODEL_SOURCE_SHA256 = "MODEL_SOURCE_SHA256"
     MODEL_SOURCE_MAX_BYTES = "MODEL_SOURCE_MAX_BYTES"
     MODEL_SOURCE_RETRY_SECONDS = "MODEL_SOURCE_RETRY_SECONDS"
+    PREDICTOR_URL = "PREDICTOR_URL"
     EXECUTION_PROVIDER = "EXECUTION_PROVIDER"
     EXECUTION = "EXECUTION"
     MODEL_THREADS = "MODEL_THREADS"
@@ -87,6 +93,7 @@ class Env(StrEnum):
     REQUEST_TIMEOUT_SECONDS = "REQUEST_TIMEOUT_SECONDS"
     GRPC_PORT = "GRPC_PORT"
     ADMIN_TOKEN = "ADMIN_TOKEN"  # noqa: S105 - the variable's name
+    API_KEYS = "API_KEYS"
     SAGEMAKER_MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"
     OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -109,6 +116,13 @@ class Execution(StrEnum):
     AUTO = "auto"
     INLINE = "inline"
     THREADS = "threads"
+
+
+class SwitchResult(StrEnum):
+    """How an attempt to bring another version of a model into service ended; where it failed, the old one stays."""
+
+    SWITCHED = "switched"
+    FAILED = "failed"
 
 
 class TraceSampler(StrEnum):
@@ -146,6 +160,9 @@ class Metric:
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds; dense around the 100 ms and 500 ms that latency objectives usually name."""
+
+LOAD_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Seconds; a small model loads in a fraction of one, a large one from a network volume in minutes."""
 
 BATCH_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 
@@ -202,6 +219,19 @@ MODEL_INFO = Metric(
     help="1 for the model version that answers, with the execution provider it really runs on.",
     labels=("model", "version", "execution_provider"),
 )
+SWITCHES = Metric(
+    name="inference_model_switches_total",
+    kind=MetricKind.COUNTER,
+    help="Attempts to bring another version of a model into service, by result: switched, or failed.",
+    labels=("model", "result"),
+)
+LOAD_DURATION = Metric(
+    name="inference_model_load_duration_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Time to load, warm up and prove a model version, in seconds.",
+    labels=("model",),
+    buckets=LOAD_BUCKETS,
+)
 READY = Metric(name="inference_ready", kind=MetricKind.GAUGE, help="1 while the server is ready, else 0.")
 
 METRICS = (
@@ -214,5 +244,7 @@ METRICS = (
     BATCH_SIZE,
     MODEL_DURATION,
     MODEL_INFO,
+    SWITCHES,
+    LOAD_DURATION,
     READY,
 )

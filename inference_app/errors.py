@@ -14,6 +14,10 @@ class ConfigurationError(Exception):
     """The server cannot start: a setting or the model repository is wrong. The message is one line for a person."""
 
 
+class NotInRepository(ConfigurationError):
+    """The model repository holds no model, or no version of it, by that name."""
+
+
 class ModelUnusable(Exception):
     """The model was found but must not answer: its file, its provider or its golden answer is wrong."""
 
@@ -74,6 +78,12 @@ class AlreadyLoaded(InferenceError):
 
 class SeveralWorkers(InferenceError):
     """The call would reach one of several processes only."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class SwitchRefused(InferenceError):
+    """The server is in no state to take another version now; nothing was tried."""
 
     status = HTTPStatus.CONFLICT
 
@@ -160,6 +170,12 @@ class ModelFailed(InferenceError):
 
 class NotFinite(ModelFailed):
     """The model's answer to this input is NaN or infinite, which no JSON number is."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class VersionUnusable(InferenceError):
+    """The version was found but cannot be served; the one in service stays."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 

@@ -59,6 +59,8 @@ class ServerCollector(Collector):
         yield _histogram(contract.BATCH_SIZE, {(name,): model.batch_size for name, model in models.items()})
         yield _histogram(contract.MODEL_DURATION, {(name,): model.duration for name, model in models.items()})
         yield _gauge(contract.MODEL_INFO, _running(metrics))
+        yield _counter(contract.SWITCHES, _switches(models))
+        yield _histogram(contract.LOAD_DURATION, {(name,): model.load_duration for name, model in models.items()})
         yield _gauge(contract.READY, {(): metrics.ready()})
 
 
@@ -90,6 +92,10 @@ def _models(metrics: Metrics) -> dict[str, ModelMetrics]:
 def _answers(metrics: Metrics) -> Mapping[Labels, float]:
     routes = metrics.routes.items()
     return {(label, str(code)): count for label, route in routes for code, count in route.codes.items()}
+
+
+def _switches(models: Mapping[str, ModelMetrics]) -> Mapping[Labels, float]:
+    return {(name, result): count for name, model in models.items() for result, count in model.switches.items()}
 
 
 def _waiting(metrics: Metrics) -> Mapping[Labels, float]:

@@ -2,6 +2,19 @@
 
 from pathlib import Path
 
+from inference_app.errors import InsufficientMemory
+
+
+def require_room(directory: Path) -> None:
+    """Raise `InsufficientMemory` unless the files of a version's model fit into what is left.
+
+    A model takes at least that much, and the kernel would end the process where ONNX Runtime runs out.
+    """
+    size = sum(path.stat().st_size for path in directory.glob("model.onnx*"))  # weights may lie in a file of their own
+    left = available()
+    if left is not None and size > left:
+        raise InsufficientMemory(f"the model has {size} bytes, the server may take {left} more")
+
 
 def available(root: Path = Path("/")) -> int | None:
     """Bytes left under the container's limit or on the machine, whichever is less; None where neither is known.
@@ -16,7 +29,16 @@ def available(root: Path = Path("/")) -> int | None:
 
 def _under_limit(group: Path) -> int | None:
     limit, used = _number(group / "memory.max"), _number(group / "memory.current")
-    return None if limit is None or used is None else max(0, limit - used)
+    return None if limit is None or used is None else max(0, limit - max(0, used - _cached(group / "memory.stat")))
+
+
+def _cached(path: Path) -> int:
+    """Bytes of files kept in memory, model files that were read among them: they count as used, and give way."""
+    try:
+        counts = dict(line.split() for line in path.read_text().splitlines())
+    except (OSError, ValueError):
+        return 0
+    return int(counts.get("active_file", 0)) + int(counts.get("inactive_file", 0))
 
 
 def _number(path: Path) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference_app.contract import BATCH_BUCKETS, LATENCY_BUCKETS
+from inference_app.contract import BATCH_BUCKETS, LATENCY_BUCKETS, LOAD_BUCKETS, SwitchResult
 
 if TYPE_CHECKING:
     from inference_app.exposition import Exposition
@@ -85,6 +85,8 @@ class ModelMetrics:
         """Counts one request's wait for the model."""
         self.batch_size = Histogram(BATCH_BUCKETS)
         self.duration = Histogram(LATENCY_BUCKETS)
+        self.load_duration = Histogram(LOAD_BUCKETS)
+        self.switches = dict.fromkeys(SwitchResult, 0)
         self.rejected = 0
         self.queue_size: Callable[[], int] = int
         self.execution_provider: str | None = None
@@ -101,7 +103,10 @@ class ModelMetrics:
         self.queue_duration.absorb(other.queue_duration)
         self.batch_size.absorb(other.batch_size)
         self.duration.absorb(other.duration)
+        self.load_duration.absorb(other.load_duration)
         self.rejected += other.rejected
+        for result, count in other.switches.items():
+            self.switches[result] += count
 
 
 class Metrics:
@@ -138,6 +143,7 @@ class Metrics:
         if gone.users:
             return
         del self.models[name, version]
+        gone.queue_size = int  # else whoever keeps the counts keeps the queue, and with it the model
         heir = next((metrics for (other, _), metrics in self.models.items() if other == name), None)
         if heir is not None:
             heir.absorb(gone)

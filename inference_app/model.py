@@ -1,6 +1,5 @@
 """One ONNX model in memory, proven before it answers: file, provider, tensors and golden output."""
 
-import hashlib
 import statistics
 import time
 from typing import Any
@@ -9,7 +8,7 @@ from inference_app import device_buffers, golden
 from inference_app.contract import ExecutionProvider
 from inference_app.device_buffers import BoundRunner, OneThread, Run
 from inference_app.errors import ModelUnusable
-from inference_app.repository import ModelVersion
+from inference_app.repository import ModelVersion, check_digest
 from inference_app.sessions import session
 from inference_app.settings import Settings
 from inference_app.tensors import Arrays, Datatype, TensorSpec
@@ -40,16 +39,13 @@ class Model:
 
     def __init__(self, version: ModelVersion, settings: Settings) -> None:
         """Load the file; raises `ModelUnusable` where file, provider or tensors are not as declared."""
-        _check_digest(version)
+        check_digest(version)
         self.metadata = version.metadata
         self.provider = settings.execution_provider
         self.full_batch_seconds = 0.0
-        made = session(version.model_path, settings)
-        _check_tensors("inputs", version.metadata.inputs, made.get_inputs())
-        _check_tensors("outputs", version.metadata.outputs, made.get_outputs())
-        self.golden = golden.read(version)
-        self.run = _runner(made, version, settings)
+        self.run = _runner(version, settings)
         """Outputs for inputs of `metadata.inputs`' names, types and shapes; the batch axis comes first in both."""
+        self.golden = golden.read(version)
 
     def warm_up(self, max_batch_size: int) -> None:
         """Run batches up to `max_batch_size`, so that no request pays for a first time, and time the largest.
@@ -102,13 +98,6 @@ def batch_sizes(maximum: int) -> list[int]:
     return [*(1 << power for power in range((maximum - 1).bit_length())), maximum]
 
 
-def _check_digest(version: ModelVersion) -> None:
-    with version.model_path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != version.metadata.sha256:
-        raise ModelUnusable(f"{version.model_path} has SHA-256 {digest}, its metadata says {version.metadata.sha256}")
-
-
 def _check_tensors(kind: str, declared: tuple[TensorSpec, ...], actual: list[Any]) -> None:
     wanted, names = sorted(spec.name for spec in declared), sorted(tensor.name for tensor in actual)
     if wanted != names:
@@ -130,8 +119,15 @@ def _check_tensor(spec: TensorSpec, tensor: Any) -> None:
         raise ModelUnusable(f"metadata declares {spec.name} with shape {list(spec.shape)}; in the model it is {fixed}")
 
 
-def _runner(made: Any, version: ModelVersion, settings: Settings) -> Run:
+def _runner(version: ModelVersion, settings: Settings) -> Run:
+    if settings.predictor_url is not None:
+        from inference_app.transformer.predictor import Predictor  # few servers have one
+
+        return Predictor(version.metadata, settings).run
     inputs, outputs = version.metadata.inputs, version.metadata.outputs
+    made = session(version.model_path, settings)
+    _check_tensors("inputs", inputs, made.get_inputs())
+    _check_tensors("outputs", outputs, made.get_outputs())
     if settings.execution_provider is ExecutionProvider.CPU:
         return _plain(made, outputs)
     if not device_buffers.has_fixed_shapes(inputs + outputs):

@@ -16,11 +16,11 @@ class ServerDied(Exception):  # noqa: N818 - the process did
 
 
 class ServerProcess:
-    """`python -m inference_app` with the given environment on top of this process's; killed when the block ends."""
+    """`python -m` a module of ours with the given environment on top of this process's; killed when the block ends."""
 
-    def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
+    def __init__(self, environment: Mapping[str, str], *arguments: str, module: str = "inference_app") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "inference_app", *arguments],
+            [sys.executable, "-m", module, *arguments],
             env={**os.environ, "PYTHONUNBUFFERED": "1", "PORT": "0", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference_app import codecs, detector, execution, tuning
 from inference_app import model as models
 from inference_app.batching import STOPPING, Batcher, BatchingLimits, Run
-from inference_app.contract import Execution
+from inference_app.contract import Execution, SwitchResult
 from inference_app.detector import Detector
 from inference_app.errors import ModelUnusable, NotReady
 from inference_app.health import Health, State
@@ -62,6 +63,7 @@ class ServedModel:
 
         Raises `ModelUnusable` with the reason.
         """
+        started = time.perf_counter()
         try:
             self._serving = await self._make()
         except ModelUnusable as error:
@@ -71,6 +73,10 @@ class ServedModel:
             logger.exception("the model cannot be loaded")
             self._refuse(f"{type(error).__name__}: {error}")
             raise ModelUnusable(self.health.reason) from error
+        self.metrics.load_duration.observe(time.perf_counter() - started)
+        if self.health.state is State.STOPPED:  # closed while it loaded
+            self.close()
+            return
         if self.health.become(State.READY):
             self._announce()
         self._watching = asyncio.create_task(self._watchdog.run())
@@ -91,19 +97,36 @@ class ServedModel:
         finally:
             serving.leave()
 
+    def is_ready_as(self, version: str) -> bool:
+        """Whether it is of this version and ready."""
+        return self.metadata.version == version and self.health.is_ready
+
+    def outlast(self, error: Exception) -> None:
+        """Note that another version failed to take over."""
+        self.metrics.switches[SwitchResult.FAILED] += 1
+        stays = {"model": self.metadata.name, "version": self.metadata.version, "reason": str(error)}
+        logger.warning("the switch failed, this version stays", extra=stays)
+
     def drain(self) -> None:
         """Stop being ready; requests are still answered."""
         self.health.become(State.DRAINING, STOPPING)
 
     async def retire(self) -> None:
-        """Close when the last request that entered has left."""
+        """Close when the last request that entered has left, or when those that are left have no hope of an answer."""
+        settings = self._settings
         if self._serving is not None and self._serving.pending:
             self._serving.idle = asyncio.Event()
-            await self._serving.idle.wait()
+            try:
+                async with asyncio.timeout(settings.request_timeout_seconds + settings.watchdog_timeout_seconds):
+                    await self._serving.idle.wait()
+            except TimeoutError:
+                logger.error("a call of the retired model does not return", extra={"model": self.metadata.name})
         self.close()
 
     def close(self) -> None:
         """Refuse what waits and end the model's threads."""
+        gone = f"version {self.metadata.version} of {self.metadata.name} is not served any more"
+        self.health.become(State.STOPPED, self.health.reason or gone)
         if self._watching is not None:
             self._watching.cancel()
         if self._serving is not None:

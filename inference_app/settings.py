@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic_core import ErrorDetails
 
 from inference_app import contract
+from inference_app.api_keys import UNSHOWN, split
 from inference_app.errors import ConfigurationError
 
 MIB = 1024 * 1024
@@ -50,6 +51,12 @@ class Settings(BaseModel):
     model_version: str | None = Field(
         default=None, description="Version to serve; unset, the one that the model's active.json names."
     )
+    repository_poll_seconds: Finite = Field(
+        default=0,
+        description="How often to look whether a model's active.json names another version, and to switch to it; 0 is "
+        "never. A model that MODEL_VERSION pins stays.",
+        json_schema_extra=_unit("seconds"),
+    )
     model_source: str | None = Field(
         default=None,
         description="Where `python -m inference_app.pull` takes the models from: `s3://bucket/prefix` or "
@@ -65,6 +72,11 @@ class Settings(BaseModel):
         default=120,
         description="How long a request to the source is tried again after errors that may pass.",
         json_schema_extra=_unit("seconds"),
+    )
+    predictor_url: Annotated[str, Field(pattern=r"^https?://[^/]+$")] | None = Field(
+        default=None,
+        description="Server that runs the models, as `http://host:port`; it is asked over the Open Inference Protocol. "
+        "Unset, they run here.",
     )
     execution_provider: contract.ExecutionProvider = Field(
         default=contract.ExecutionProvider.CPU,
@@ -146,6 +158,10 @@ class Settings(BaseModel):
         default=None,
         description="Bearer token that calls which load or unload models must bring; unset, they are refused.",
     )
+    api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(split)] = Field(
+        default=(),
+        description="Keys, with commas between, of which requests to a model must bring one; unset, none is needed.",
+    )
     sagemaker_multi_model: bool = Field(
         default=False,
         description="Start without a model; SageMaker, which sets this on a multi-model endpoint, loads them by name.",
@@ -181,6 +197,8 @@ class Settings(BaseModel):
     def _one_worker_loads_models(self) -> "Settings":
         if self.sagemaker_multi_model and self.workers > 1:
             raise ValueError(f"WORKERS must be 1 where SAGEMAKER_MULTI_MODEL is true, got {self.workers}")
+        if self.repository_poll_seconds and self.workers > 1:
+            raise ValueError(f"WORKERS must be 1 where REPOSITORY_POLL_SECONDS is not 0, got {self.workers}")
         return self
 
     @model_validator(mode="after")
@@ -228,5 +246,7 @@ def _line(detail: ErrorDetails) -> str:
     if not detail["loc"]:
         return detail["msg"].removeprefix("Value error, ")
     variable = str(detail["loc"][0]).upper()
+    if detail["type"] == UNSHOWN:
+        return f"{variable} {detail['msg']}"
     rule = _RULES.get(detail["type"], detail["msg"]).format(**detail.get("ctx", {}))
     return f"{variable} {rule}, got {detail['input']}"

@@ -21,6 +21,8 @@ class EndpointKind(StrEnum):
     """A function URL, signed with SigV4 for the service `lambda`."""
     AZURE_ML = "azure-ml"
     """A scoring address, with a token of Microsoft Entra ID or of the endpoint `resource_id`."""
+    TENSORFLOW_SERVING = "tensorflow-serving"
+    """`POST <address>/v1/models/<model>:predict`, by whoever the network lets through."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,10 @@ import grpc
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 
+from inference_app import api_keys
 from inference_app.errors import ConfigurationError
 from inference_app.grpc import dispatch, service
+from inference_app.grpc.guard import Guard
 from inference_app.grpc.health import Health
 from inference_app.models import Models
 from inference_app.settings import Settings
@@ -42,7 +44,9 @@ async def serve(models: Models, settings: Settings, tracer: Tracer | None = None
     health = Health(models, service.NAME)
     shared = dispatch.Shared(models.metrics, settings.max_buffered_bytes, tracer)
     calls = dispatch.handler(service.InferenceService(models, settings), shared)
-    server.add_generic_rpc_handlers((calls, health.handler()))
+    keys = api_keys.of(settings)
+    guarded = calls if keys is None else Guard(calls, keys, models.metrics)
+    server.add_generic_rpc_handlers((guarded, health.handler()))
     names = (service.NAME, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     port = _listen(server, settings)

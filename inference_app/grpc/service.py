@@ -66,11 +66,15 @@ class InferenceService:
         deadline = None if remaining is None else time.perf_counter() + remaining
         model = self._model(request.model_name, request.model_version)
         requested = messages.requested_outputs(request, model.metadata)
-        if request.ByteSize() <= QUICK_BYTES:
-            inputs = messages.read_inputs(request, model.metadata)
-        else:
-            inputs = await asyncio.to_thread(messages.read_inputs, request, model.metadata)
-        outputs = await model.infer(inputs, deadline)
+        serving = model.enter()  # before anything takes time: a model that is exchanged waits for who has entered
+        try:
+            if request.ByteSize() <= QUICK_BYTES:
+                inputs = messages.read_inputs(request, model.metadata)
+            else:
+                inputs = await asyncio.to_thread(messages.read_inputs, request, model.metadata)
+            outputs = await serving.batcher.infer(inputs, deadline)
+        finally:
+            serving.leave()
         return messages.answer(request, requested, outputs, model.metadata)
 
     async def repository_index(

@@ -10,9 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from inference_app import __version__
+from inference_app import __version__, api_keys
 from inference_app.errors import BadRequest, ConfigurationError, InferenceError, ModelUnusable, UnknownModel
-from inference_app.http import admin, openapi, routes, sagemaker_routes
+from inference_app.http import admin, key_dependency, openapi, routes, sagemaker_routes
 from inference_app.http.exchange import INTERNAL_ERROR, error_answer
 from inference_app.http.middleware import Observe
 from inference_app.models import Models
@@ -31,15 +31,17 @@ def create_app(models: Models, settings: Settings) -> FastAPI:
     )
     app.state.models = models
     app.state.settings = settings
+    keys = api_keys.of(settings)
     routers = [routes.make_probes(models), routes.router, admin.router, sagemaker_routes.router]
     for router in routers:
         app.include_router(router)
-    app.state.methods = _methods(routers)
+    app.include_router(routes.keyed, dependencies=key_dependency.require(keys), responses=openapi.KEYED if keys else {})
+    app.state.methods = _methods([*routers, routes.keyed])
     app.add_middleware(Observe, metrics=models.metrics)
     for kind in (InferenceError, HTTPException, RequestValidationError, ConfigurationError, ModelUnusable, Exception):
         app.add_exception_handler(kind, _respond)
     describe = app.openapi
-    app.openapi = lambda: openapi.complete(describe(), models, settings.max_queue_size)
+    app.openapi = lambda: openapi.complete(describe(), models, settings.max_queue_size, names_only=keys is not None)
     return app
 
 

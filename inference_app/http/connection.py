@@ -167,6 +167,9 @@ class Connection(Messages):
             return None
         if self.parser.get_method() != b"POST" or not self._keeps_alive():
             return None
+        keys = self.lane.keys
+        if keys is not None and not keys.admit(self.fields):
+            return None
         self.cycle = self._answering = exchange = InferenceExchange(self, endpoint, self.fields)
         return exchange
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
+from inference_app import api_keys
 from inference_app.errors import BadRequest, BuffersFull, ClientDisconnected, InferenceError, UnsupportedMediaType
+from inference_app.http import heads
 from inference_app.protocols.call import Answer, Headers
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ class Exchange:
             connection.lane.buffered -= self.held
         if self.serving is not None:
             self.serving.leave()
+            self.serving = None  # a quiet connection keeps its last request, which must not keep a model
         seconds = now - (self.received_at or now)
         if self.trace is None:
             self.endpoint.route.observe(status, seconds)
@@ -178,6 +181,15 @@ class Refusal(Exchange):
     def __init__(self, connection: Connection, error: InferenceError) -> None:
         super().__init__(connection, connection.lane.unread, {})
         self._error = error
+
+
+class Unauthenticated(Exchange):
+    """Stands in for a request without a key: answered when its headers are here and its turn has come."""
+
+    def start(self) -> None:
+        """Respond at once, and close unless the rest of the request is short enough to be read for nothing."""
+        self.keep_alive = self.keep_alive and heads.announces_little(self.headers)
+        self.fail(api_keys.unauthorized())
 
 
 def _check_encoding(encoding: bytes) -> None:

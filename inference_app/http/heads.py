@@ -9,6 +9,9 @@ MAX_BYTES = 64 * 1024
 MAX_REPEATED_BYTES = 4096
 """Of one header that comes in many lines; joining them costs the square of their number."""
 
+IGNORED_BYTES = 64 * 1024
+"""Of a body that is read to its end though its request is refused; behind a longer one the connection is closed."""
+
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+;=%-]*|\[[\w.~!$&'()*+;=:%-]+\])(?::[0-9]*)?", re.ASCII)
 _OF_UPGRADES = (b"upgrade", b"http2-settings")
 
@@ -39,6 +42,13 @@ def fault(url: bytes, fields: Headers, version: str) -> InferenceError | None:
     if host is None or not _HOST.fullmatch(host):
         return BadRequest("a request must have one Host header, with a host and perhaps a port")
     return None
+
+
+def announces_little(fields: Headers) -> bool:
+    """Whether a body is short, and sure to come: a client that asked before it sends may keep it to itself."""
+    if b"transfer-encoding" in fields or b"expect" in fields:
+        return False
+    return int(fields.get(b"content-length", b"0")) <= IGNORED_BYTES
 
 
 def without_upgrade(method: bytes, url: bytes, fields: Headers, version: str) -> bytes:

@@ -16,7 +16,6 @@ from inference_app.protocols.call import Call
 if TYPE_CHECKING:
     from inference_app.http.lane import Endpoint
     from inference_app.served_model import Serving
-    from inference_app.tracing import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +72,7 @@ class InferenceExchange(Exchange, Job):
         self.inputs = call.inputs
         now = time.perf_counter()
         if self.trace is not None:
-            self._note_parsed(self.trace, now)
+            metadata = serving.model.metadata
+            self.trace.parsed_at, self.trace.job, self.trace.model = now, self, (metadata.name, metadata.version)
         latest = deadline(self.headers, self.received_at) if b"timeout" in self.headers else None
         serving.batcher.submit(self, now, latest)
-
-    def _note_parsed(self, trace: Trace, now: float) -> None:
-        metadata = self.endpoint.slot.model.metadata
-        trace.parsed_at, trace.job, trace.model = now, self, (metadata.name, metadata.version)

@@ -12,10 +12,11 @@ from urllib.parse import unquote_to_bytes
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from inference_app.api_keys import ApiKeys
 from inference_app.contract import Route
 from inference_app.errors import QueueFull
 from inference_app.http import probes
-from inference_app.http.exchange import Exchange
+from inference_app.http.exchange import Exchange, Unauthenticated
 from inference_app.http.inference import InferenceExchange
 from inference_app.metrics import RouteMetrics
 from inference_app.models import Models, Slot
@@ -67,8 +68,17 @@ class ProbeExchange(Exchange):
 class Lane:
     """The table of paths, what connections share, and the threads that parse what takes long to parse."""
 
-    def __init__(self, models: Models, *, max_waiting: int, max_buffered: int, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self,
+        models: Models,
+        *,
+        max_waiting: int,
+        max_buffered: int,
+        tracer: Tracer | None = None,
+        keys: ApiKeys | None = None,
+    ) -> None:
         self.metrics = models.metrics
+        self.keys = keys
         self.tracer = tracer
         self.draining = False
         self._models = models
@@ -96,7 +106,7 @@ class Lane:
         """
         if method == b"POST":
             endpoint = self.endpoints.get(url) or self.endpoints.get(_path(url))
-            return InferenceExchange(connection, endpoint, headers) if endpoint else None
+            return self._open_inference(connection, endpoint, headers) if endpoint else None
         if method not in (b"GET", b"HEAD"):
             return None
         probe = self._probes.get(url) or self._probes.get(_path(url))
@@ -153,8 +163,15 @@ class Lane:
                 f"{Route.V2}/models/{{name}}/versions/{{version}}/infer": Api.OPEN_INFERENCE,
                 f"{Route.MODELS}/{{name}}/invoke": Api.INVOCATIONS,
             }
+            # Who names a version gets no other, even where it is exchanged while the request is on its way.
+            this_version = Slot(slot.model)
             for template, api in templates.items():
-                self._add(template, template.format(name=name, version=version), slot, api)
+                reached = this_version if "{version}" in template else slot
+                self._add(template, template.format(name=name, version=version), reached, api)
+
+    def _open_inference(self, connection: Connection, endpoint: Endpoint, headers: Headers) -> Exchange:
+        is_admitted = self.keys is None or self.keys.admit(headers)
+        return (InferenceExchange if is_admitted else Unauthenticated)(connection, endpoint, headers)
 
     def _add(self, template: str, path: str, slot: Slot, api: Api) -> None:
         self.endpoints[path.encode()] = Endpoint(template, self.metrics.route(template), slot, api)

@@ -21,11 +21,16 @@ class LazyApp:
         self._making = asyncio.Lock()
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """Pass the request on; the first one waits for the import, which takes part of a second on a thread."""
+        """Pass the request on; the first one waits for the import."""
+        app = await self.prepare()
+        await app(scope, receive, send)
+
+    async def prepare(self) -> "ASGIApp":
+        """The real one; making it takes part of a second on a thread, which requests to models would feel."""
         async with self._making:
             if self._app is None:
                 self._app = await asyncio.to_thread(self._make)
-        await self._app(scope, receive, send)
+        return self._app
 
     def _make(self) -> "ASGIApp":
         from inference_app.http.app import create_app

@@ -24,6 +24,7 @@ ADMIN: Responses = {
     401: {"description": "The bearer token is wrong or missing."},
     403: {"description": "The server has no ADMIN_TOKEN, so it refuses such calls."},
 }
+KEYED: Responses = {401: {"description": "The request brings none of the server's API keys."}}
 UNKNOWN: Responses = {404: {"description": "No such model or version here."}}
 NOT_ACCEPTABLE: Responses = {406: {"description": "Accept allows no form that this model's answer can have."}}
 ERRORS: Responses = NOT_READY | {
@@ -50,12 +51,13 @@ INFERENCE = {
 }
 
 
-def complete(document: dict[str, Any], models: Models, most_examples: int) -> dict[str, Any]:
+def complete(document: dict[str, Any], models: Models, most_examples: int, *, names_only: bool) -> dict[str, Any]:
     """The document with what FastAPI does not know: bodies of the models that are served, errors, no FastAPI 422.
 
-    A path with a model's name in it is described for the default model.
+    A path with a model's name in it is described for the default model. With `names_only` no body is: the document is
+    open to everybody, and what a model takes is told to those who have an API key.
     """
-    metadata = None if models.default is None else models.default.metadata
+    metadata = None if models.default is None or names_only else models.default.metadata
     for path, operations in document["paths"].items():
         for method in HTTP_METHODS:
             if method in operations:

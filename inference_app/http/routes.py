@@ -24,6 +24,8 @@ from inference_app.protocols.call import Answer, Headers
 from inference_app.served_model import ServedModel
 
 router = APIRouter(tags=["inference"])
+keyed = APIRouter(tags=["inference"])
+"""What asks a model or describes it: needs an API key where the server has keys."""
 
 PROMETHEUS: Responses = {
     200: {
@@ -48,7 +50,7 @@ async def _answer_probe(make: Callable[[Headers], Answer], request: Request) -> 
     return Response(answer.body, media_type=answer.content_type.decode())
 
 
-def _model(models: ModelsOf, name: str, version: str | None = None) -> ServedModel:
+async def _model(models: ModelsOf, name: str, version: str | None = None) -> ServedModel:
     return models.get(name, version)
 
 
@@ -62,37 +64,37 @@ def _missed(models: Models, name: str | None = None, version: str | None = None)
     raise NotReady("no model is loaded")
 
 
-@router.post(Route.PREDICT, responses=ERRORS)
+@keyed.post(Route.PREDICT, responses=ERRORS)
 async def predict_default(models: ModelsOf) -> None:
     """Predict for one example or several: the model's input as nested JSON lists, or PNG or JPEG images."""
     _missed(models)
 
 
-@router.post(f"{Route.PREDICT}/{{name}}", responses=ERRORS | UNKNOWN)
+@keyed.post(f"{Route.PREDICT}/{{name}}", responses=ERRORS | UNKNOWN)
 async def predict(models: ModelsOf, name: str) -> None:
     """The same for a model by name."""
     _missed(models, name)
 
 
-@router.post(f"{Route.V2}/models/{{name}}/infer", responses=ERRORS | UNKNOWN)
+@keyed.post(f"{Route.V2}/models/{{name}}/infer", responses=ERRORS | UNKNOWN)
 async def infer(models: ModelsOf, name: str) -> None:
     """Inference by the Open Inference Protocol, as JSON or with binary tensors."""
     _missed(models, name)
 
 
-@router.post(f"{Route.V2}/models/{{name}}/versions/{{version}}/infer", responses=ERRORS | UNKNOWN)
+@keyed.post(f"{Route.V2}/models/{{name}}/versions/{{version}}/infer", responses=ERRORS | UNKNOWN)
 async def infer_version(models: ModelsOf, name: str, version: str) -> None:
     """The same for a version by name."""
     _missed(models, name, version)
 
 
-@router.post(Route.INVOCATIONS, responses=ERRORS | NOT_ACCEPTABLE)
+@keyed.post(Route.INVOCATIONS, responses=ERRORS | NOT_ACCEPTABLE)
 async def invocations(models: ModelsOf) -> None:
     """Inference by SageMaker's contract: JSON, CSV, NumPy or an image in, JSON, CSV or NumPy out."""
     _missed(models)
 
 
-@router.post(
+@keyed.post(
     f"{Route.MODELS}/{{name}}/invoke",
     responses=ERRORS | NOT_ACCEPTABLE | UNKNOWN,
 )
@@ -107,8 +109,8 @@ async def server_metadata() -> dict[str, Any]:
     return open_inference.server_metadata()
 
 
-@router.get(f"{Route.V2}/models/{{name}}", responses=UNKNOWN)
-@router.get(f"{Route.V2}/models/{{name}}/versions/{{version}}", responses=UNKNOWN)
+@keyed.get(f"{Route.V2}/models/{{name}}", responses=UNKNOWN)
+@keyed.get(f"{Route.V2}/models/{{name}}/versions/{{version}}", responses=UNKNOWN)
 async def model_metadata(model: ModelOf) -> dict[str, Any]:
     """A model's inputs and outputs."""
     return open_inference.model_metadata(model.metadata)

@@ -9,9 +9,9 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from inference_app import memory, sagemaker
+from inference_app import sagemaker
 from inference_app.contract import Route
-from inference_app.errors import AlreadyLoaded, BadRequest, ConfigurationError, InsufficientMemory, ModelUnusable
+from inference_app.errors import AlreadyLoaded, BadRequest, ConfigurationError, ModelUnusable
 from inference_app.http.admin import ModelsOf, require_token
 from inference_app.http.openapi import ADMIN, UNKNOWN, Responses
 from inference_app.settings import Settings
@@ -26,10 +26,10 @@ REFUSALS: Responses = {
 }
 
 
-def require_platform(request: Request) -> None:
+async def require_platform(request: Request) -> None:
     """In multi-model mode SageMaker is the only one who reaches the port; elsewhere these calls need the token."""
     if not cast("Settings", request.app.state.settings).sagemaker_multi_model:
-        require_token(request)
+        await require_token(request)
 
 
 router = APIRouter(prefix=Route.MODELS, tags=["SageMaker"], dependencies=[Depends(require_platform)], responses=ADMIN)
@@ -63,19 +63,10 @@ async def load(models: ModelsOf, wanted: Load) -> Loaded:
         raise AlreadyLoaded(f"model {wanted.model_name} is loaded")
     try:
         version = sagemaker.locate(wanted.url)
-        _require_memory(version.directory)
         await models.load_from(version.directory, wanted.model_name)
     except (ConfigurationError, ModelUnusable) as error:
         raise BadRequest(str(error)) from error
     return _loaded(models, wanted.model_name)
-
-
-def _require_memory(directory: Path) -> None:
-    """A model takes at least its files' size; the kernel would end the process where ONNX Runtime runs out."""
-    size = sum(path.stat().st_size for path in directory.glob("model.onnx*"))  # weights may lie in a file of their own
-    left = memory.available()
-    if left is not None and size > left:
-        raise InsufficientMemory(f"the model has {size} bytes, the server may take {left} more")
 
 
 @router.get("", response_model_exclude_none=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
-from inference_app import tracing
+from inference_app import api_keys, tracing
 from inference_app.errors import ConfigurationError
 from inference_app.http.connection import Connection
 from inference_app.http.lane import Lane
@@ -107,6 +107,7 @@ class Server(uvicorn.Server):
             max_waiting=settings.max_queue_size,
             max_buffered=settings.max_buffered_bytes,
             tracer=self._tracer,
+            keys=api_keys.of(settings),
         )
         limits: dict[str, Any] = {
             "lane": self._lane,
@@ -115,6 +116,8 @@ class Server(uvicorn.Server):
         }
         self.config.http_protocol_class = type("Connection", (Connection,), limits)
         self._loading = asyncio.create_task(self._models.start())
+        if settings.admin_token is not None:
+            await self._app.prepare()  # a call that switches models must not be the first to need it
         if siblings is not None and siblings.replaces:
             await self._loading
         await super().startup(sockets)

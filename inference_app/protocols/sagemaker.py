@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from inference_app import tensors
 from inference_app.errors import BadRequest, NotAcceptable, UnsupportedMediaType
@@ -20,6 +21,9 @@ from inference_app.tensors import Array, Arrays, TensorSpec
 
 CSV = b"text/csv"
 NPY = b"application/x-npy"
+
+VERSION = b"model-version"
+"""The header that names the version, percent-encoded, where the body has no place for it."""
 
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 """A client's own words about its request, which come back with the answer."""
@@ -66,8 +70,8 @@ class InvocationsCodec:
         only, *others = version.metadata.outputs
         self._plain: dict[bytes, Render] = {}
         if not others and only.dtype.kind in "biuf":
-            self._plain[CSV] = partial(_plain, CSV, csv_body.render, only.name)
-            self._plain[NPY] = partial(_plain, NPY, npy_body.render, only.name)
+            plain = partial(_plain, only.name, quote(version.metadata.version).encode())
+            self._plain = {CSV: partial(plain, CSV, csv_body.render), NPY: partial(plain, NPY, npy_body.render)}
 
     def is_quick(self, size: int, headers: Headers) -> bool:
         """Whether parsing a body of `size` bytes takes microseconds."""
@@ -109,8 +113,8 @@ def _instances(body: bytes) -> Any:
     return document["instances"]
 
 
-def _plain(media_type: bytes, write: Callable[[Array], bytes], output: str, rows: Rows) -> Answer:
-    return Answer(write(rows.arrays()[output]), media_type)
+def _plain(output: str, version: bytes, media_type: bytes, write: Callable[[Array], bytes], rows: Rows) -> Answer:
+    return Answer(write(rows.arrays()[output]), media_type, ((VERSION, version),))
 
 
 def _media_type(headers: Headers) -> bytes:

@@ -3,14 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from inference_app.pull import checksums
 from inference_app.pull.download import Wanted
 from inference_app.pull.errors import PullError
 from inference_app.pull.store import Store
-from inference_app.pull.wanted import Model, is_folder_name
-from inference_app.repository import ActiveVersion
+from inference_app.pull.wanted import Model
+from inference_app.repository import is_name
+from inference_app.staging import record
 
 ACTIVE_MAX_BYTES = 64 * 1024
 
@@ -57,15 +56,13 @@ def check_pin(model: Model, sums: bytes, where: str) -> None:
 
 
 def _active(store: Store, name: str) -> str:
-    path = f"{name}/active.json"
+    path = f"{name}/{record.FILE}"
     content = _read(store, path, ACTIVE_MAX_BYTES)
     try:
-        version = ActiveVersion.model_validate_json(content).version
-    except ValidationError as error:
-        raise PullError(
-            f'{store.url}/{path} must be like {{"version": "1"}}, got {error.errors()[0]["msg"]}; write it again'
-        ) from None
-    if not is_folder_name(version):
+        version = record.parse(content).version
+    except ValueError as error:
+        raise PullError(f"{store.url}/{path} {error}; write it again") from None
+    if not is_name(version):
         raise PullError(f"{store.url}/{path} must name a folder beside it, got {version!r}; write it again")
     return version
 

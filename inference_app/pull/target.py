@@ -10,7 +10,6 @@ import logging
 import shutil
 from pathlib import Path
 
-from inference_app import repository
 from inference_app.pull import checksums
 from inference_app.pull.download import download
 from inference_app.pull.errors import PullError
@@ -18,7 +17,7 @@ from inference_app.pull.progress import Progress
 from inference_app.pull.source import SourceVersion, check_pin
 from inference_app.pull.store import Store
 from inference_app.pull.wanted import Model
-from inference_app.repository import ActiveVersion
+from inference_app.staging import record
 
 logger = logging.getLogger("inference_app.pull")
 
@@ -43,7 +42,7 @@ class Target:
 
     def has(self, model: Model) -> bool:
         """Whether it is there, every byte of it; raises `PullError` where another than the pinned one is."""
-        version = model.version or _active_version(self._folder / model.name / "active.json")
+        version = model.version or _active_version(self._folder / model.name)
         folder = self._folder / model.name / version if version else None
         if folder is None or not folder.is_dir():
             return False
@@ -77,11 +76,15 @@ class Target:
         place.parent.mkdir(exist_ok=True)
         draft.rename(place)
         if version.model.version is None:
-            repository.write(place.parent / "active.json", ActiveVersion(version=version.version))
+            record.activate(place.parent, version.version)
 
 
-def _active_version(path: Path) -> str | None:
-    return ActiveVersion.model_validate_json(path.read_bytes()).version if path.is_file() else None
+def _active_version(folder: Path) -> str | None:
+    try:
+        found = record.read(folder)
+    except ValueError as error:
+        raise PullError(str(error)) from None
+    return found.version if found else None
 
 
 def _no_room(url: str, folder: Path, found: str) -> PullError:

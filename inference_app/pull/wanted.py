@@ -1,9 +1,9 @@
 """Which models a server is to find in its repository."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from inference_app.errors import ConfigurationError
+from inference_app.repository import is_name
 from inference_app.settings import Settings
 
 
@@ -21,11 +21,6 @@ def wanted(settings: Settings) -> list[Model]:
     first = Model(name=settings.model_name, version=settings.model_version, sums_sha256=settings.model_source_sha256)
     models = [first, *(Model(name=name) for name in settings.extra_models)]
     for name in (part for model in models for part in (model.name, model.version) if part):
-        if not is_folder_name(name):
+        if not is_name(name):
             raise ConfigurationError(f"MODEL_NAME, EXTRA_MODELS and MODEL_VERSION must each name a folder, got {name}")
     return models
-
-
-def is_folder_name(name: str) -> bool:
-    """Whether it is the name of one folder and no path."""
-    return name not in (".", "..") and Path(name).name == name

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference_app.staging.files import write_json
 from inference_app.training.data import HEIGHT, LABELS, OFFSET, SCALE, WIDTH, Examples
 from inference_app.training.evaluation import TOLERANCE, Evaluation
 from inference_app.training.network import FRAMEWORK, INPUT, OUTPUT
-from inference_app.training.staging import write_json
 
 MODEL = "model.onnx"
 GOLDEN = "golden.json"
@@ -36,12 +36,12 @@ def write_golden(folder: Path, inputs: NDArray[np.float32], outputs: NDArray[np.
 
 
 def write_metadata(
-    folder: Path, *, name: str, created: str, samples: list[dict[str, str]], evaluation: Evaluation
+    folder: Path, *, name: str, version: str, created: str, samples: list[dict[str, str]], evaluation: Evaluation
 ) -> None:
-    """Writes what a server must know of the version in `folder`, whose name is the version; `created` is RFC 3339."""
+    """Writes what a server must know of the version whose files are in `folder`; `created` is RFC 3339."""
     metadata: dict[str, Any] = {
         "name": name,
-        "version": folder.name,
+        "version": version,
         "created": created,
         "framework": FRAMEWORK,
         "sha256": hashlib.sha256((folder / MODEL).read_bytes()).hexdigest(),

@@ -11,14 +11,16 @@ from pydantic_core import PydanticCustomError
 from inference_app.contract import Env
 from infra.settings.model import Settings, unit
 
-SECRET_VARIABLES = (Env.ADMIN_TOKEN,)
+SECRET_VARIABLES = (Env.ADMIN_TOKEN, Env.API_KEYS)
 """The server's own settings that are secrets; the stack sets the others, and a secret must not take their place."""
 
 UNSHOWN = "unshown"
 """Type of a mistake whose message leaves the value out: somebody may have put a secret where its name belongs."""
 
 
-def _unshown(fits: Callable[[object], bool], rule: str) -> BeforeValidator:
+def unshown(fits: Callable[[object], bool], rule: str) -> BeforeValidator:
+    """Refuses what does not fit with `rule` alone, so that the value is printed nowhere."""
+
     def check(value: object) -> object:
         if not fits(value):
             raise PydanticCustomError(UNSHOWN, "{rule}", {"rule": rule})
@@ -31,7 +33,8 @@ def _text(pattern: str) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
-def _is_map(value: object) -> bool:
+def is_map(value: object) -> bool:
+    """Whether a value of the file is a block of names."""
     return isinstance(value, dict)
 
 
@@ -47,7 +50,7 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,62}$"), AfterVal
 # and Secrets Manager and Vault do too; in lower case, since Key Vault tells no case apart and the others do.
 SecretName = Annotated[
     str,
-    _unshown(
+    unshown(
         _text(r"[a-z0-9]([-a-z0-9]{0,125}[a-z0-9])?"),
         "must be the name of a secret in the store: at most 127 lower-case letters, digits and hyphens",
     ),
@@ -56,7 +59,7 @@ SecretName = Annotated[
 SecretVariables = Annotated[
     dict[VariableName, SecretName],
     Field(default_factory=dict),
-    _unshown(_is_map, "must be variables, each with the name of a secret, as {ADMIN_TOKEN: model-server-admin-token}"),
+    unshown(is_map, "must be variables, each with the name of a secret, as {ADMIN_TOKEN: model-server-admin-token}"),
 ]
 
 
@@ -78,7 +81,7 @@ class VaultSettings(Settings):
     """A HashiCorp Vault that trusts the clusters' service accounts; the value is at the key `value` of each secret."""
 
     server: Annotated[
-        str, _unshown(_text(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?"), "must be as https://vault.example.com:8200")
+        str, unshown(_text(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?"), "must be as https://vault.example.com:8200")
     ]
     """Its address, as `https://vault.example.com:8200`."""
     role: VaultPath
@@ -89,7 +92,7 @@ class VaultSettings(Settings):
     """Where Kubernetes auth is mounted, by the block of the cluster; absent means `kubernetes`."""
     namespace: VaultPath | None = None
     """Vault's own namespace; absent where it has none."""
-    ca: Annotated[str, _unshown(_text(f"({PEM}\n*)+"), "must be certificates in PEM")] | None = None
+    ca: Annotated[str, unshown(_text(f"({PEM}\n*)+"), "must be certificates in PEM")] | None = None
     """Certificates, PEM, that its own is signed with; absent means a public authority's."""
 
     def auth_mount(self, cluster: str) -> str:

@@ -27,7 +27,7 @@ class Target(BaseModel):
             raise ValueError(f"region is needed by the kind {self.kind}")
         if self.kind is EndpointKind.SAGEMAKER_ASYNC and not self.inputs.startswith("s3://"):
             raise ValueError(f"inputs must be s3://bucket/prefix, got {self.inputs!r}")
-        by_url = self.kind in (EndpointKind.HTTP, EndpointKind.LAMBDA, EndpointKind.AZURE_ML)
-        if by_url and not self.address.startswith(("http://", "https://")):
+        by_name = (EndpointKind.SAGEMAKER, EndpointKind.SAGEMAKER_ASYNC)
+        if self.kind not in by_name and not self.address.startswith(("http://", "https://")):
             raise ValueError(f"address must be an http:// or https:// URL, got {self.address!r}")
         return self

@@ -137,3 +137,14 @@ def test_a_model_that_cannot_be_served_fails_the_initialisation_with_the_reason(
         code = function.process.wait(30)
     assert (outcome.kind, outcome.document["errorType"], code) == ("init/error", "NotReady", 1)
     assert "SHA-256" in outcome.document["errorMessage"]
+
+
+def test_a_function_with_keys_asks_them_of_http_requests_alone(example: list[Any]) -> None:
+    body, key = json.dumps({"inputs": example}), "a-key-of-the-function"
+    with LambdaFunction({"API_KEYS": key}) as function:
+        refused = function.invoke(http("/predict", body)).document
+        admitted = function.invoke(http("/predict", body, x_api_key=key)).document
+        probe = function.invoke(http("/health", method="GET")).document
+        direct = function.invoke({"inputs": example}).document
+    assert (refused["statusCode"], refused["headers"]["www-authenticate"]) == (401, "Bearer")
+    assert (admitted["statusCode"], probe["statusCode"], len(direct["predictions"])) == (200, 200, 1)

@@ -29,6 +29,12 @@ def test_the_machine_counts_where_it_has_less(root: Path, limit: str) -> None:
     assert memory.available(root) == 100 * MIB
 
 
+def test_files_that_the_kernel_keeps_in_memory_give_way(root: Path) -> None:
+    (root / "sys/fs/cgroup/memory.current").write_text(f"{60 * MIB}\n")
+    (root / "sys/fs/cgroup/memory.stat").write_text(f"anon {8 * MIB}\nactive_file {20 * MIB}\ninactive_file {30 * MIB}")
+    assert memory.available(root) == 54 * MIB
+
+
 def test_more_than_the_limit_leaves_nothing(root: Path) -> None:
     (root / "sys/fs/cgroup/memory.current").write_text(f"{65 * MIB}\n")
     assert memory.available(root) == 0

@@ -132,6 +132,14 @@ def test_a_counter_does_not_fall_when_one_of_two_versions_is_unloaded() -> None:
     assert not any(name.startswith("inference_model_info") for name in after)
 
 
+def test_switches_are_counted_by_result_from_0_on() -> None:
+    metrics = busy()
+    metrics.models["digits", "1"].switches[contract.SwitchResult.SWITCHED] += 1
+    found = samples(metrics)
+    assert found['inference_model_switches_total{model="digits",result="switched"}'] == 1
+    assert found['inference_model_switches_total{model="digits",result="failed"}'] == 0
+
+
 def test_an_unloaded_model_leaves_no_series() -> None:
     metrics = busy()
     metrics.remove_model("digits", "1")
@@ -172,6 +180,8 @@ def test_openmetrics_is_given_to_those_who_ask_for_it() -> None:
 def test_whatever_several_processes_count_is_added_up() -> None:
     metrics = busy()
     metrics.models["digits", "1"].rejected = 1
+    metrics.models["digits", "1"].switches[contract.SwitchResult.FAILED] = 1
+    metrics.models["digits", "1"].load_duration.observe(0.2)
     metrics.models["digits", "1"].queue_size = lambda: 5
     metrics.in_flight, metrics.ready = 1, lambda: 1.0
     once, twice = samples(metrics), samples(total([metrics, metrics]))

@@ -1,15 +1,29 @@
 import asyncio
+import gc
 import json
 import shutil
-from collections.abc import AsyncGenerator
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from inference_app import models, repository
-from inference_app.errors import ConfigurationError, ModelUnusable, NotReady, UnknownModel
+from inference_app import memory, model, models, repository
+from inference_app.contract import SwitchResult
+from inference_app.errors import (
+    ConfigurationError,
+    InsufficientMemory,
+    ModelUnusable,
+    NotInRepository,
+    NotReady,
+    SeveralWorkers,
+    SwitchRefused,
+    UnknownModel,
+)
 from inference_app.health import State
 from inference_app.metrics import Metrics
 from inference_app.models import Models
@@ -26,14 +40,53 @@ def add_version(folder: Path, version: str, **changes: Any) -> None:
     (folder / "active.json").write_text(json.dumps({"version": version}))
 
 
-@pytest.fixture
-async def loaded(own_repository: Path) -> AsyncGenerator[Models]:
+def are_gone(references: list[weakref.ref[Any]]) -> bool:
+    """Whether nothing holds what they refer to."""
+    return not any(reference() for reference in references)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nobody announces."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def started(own_repository: Path, **settings: Any) -> AsyncGenerator[Models]:
     """The shipped model, loaded from a copy of its repository."""
-    settings = Settings(model_repository=own_repository)
-    made = Models(models.find(settings), settings, Metrics())
+    wanted = Settings(model_repository=own_repository, **settings)
+    made = Models(models.find(wanted), wanted, Metrics())
     await made.start()
     yield made
     made.close()
+
+
+@pytest.fixture
+async def loaded(own_repository: Path) -> AsyncGenerator[Models]:
+    """The same with the default settings."""
+    async for made in started(own_repository):
+        yield made
+
+
+class Gate:
+    """Lets no model load until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._load = model.load
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        monkeypatch.setattr(model, "load", self._pass)
+
+    def _pass(self, *arguments: Any) -> model.Model:
+        self.reached.set()
+        self.opened.wait(10)
+        return self._load(*arguments)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """A closed one."""
+    return Gate(monkeypatch)
 
 
 def test_the_first_model_of_the_settings_is_the_default_one(own_repository: Path) -> None:
@@ -71,12 +124,6 @@ async def test_a_new_version_takes_over_once_it_is_proven(loaded: Models, own_re
     assert list(loaded.metrics.models) == [("digits", "2")]
     with pytest.raises(NotReady):
         old.enter()
-
-
-async def test_a_version_may_be_named(loaded: Models, own_repository: Path) -> None:
-    add_version(own_repository / "digits", "2")
-    await loaded.load("digits", "1")
-    assert loaded.get("digits").metadata.version == "1"
 
 
 async def test_a_broken_version_leaves_the_old_one_in_service(loaded: Models, own_repository: Path) -> None:
@@ -149,3 +196,150 @@ async def test_a_model_that_fails_to_load_at_the_start_stays_with_its_reason(own
     made.require_live()
     assert made.metrics.ready() == 0
     made.close()
+
+
+async def test_a_switch_says_what_it_did_and_counts_it(loaded: Models, own_repository: Path) -> None:
+    add_version(own_repository / "digits", "2")
+    switched = await loaded.switch()
+    counts = loaded.get("digits", "2").metrics
+    assert (switched.model, switched.version, switched.previous, switched.seconds > 0) == ("digits", "2", "1", True)
+    assert counts.switches == {SwitchResult.SWITCHED: 1, SwitchResult.FAILED: 0}
+    assert sum(counts.load_duration.counts) == 2
+
+
+async def test_a_version_may_be_named(loaded: Models, own_repository: Path) -> None:
+    add_version(own_repository / "digits", "2")
+    add_version(own_repository / "digits", "3")
+    assert (await loaded.switch("digits", "2")).version == "2"
+
+
+async def test_what_is_in_service_already_is_not_loaded_again(loaded: Models) -> None:
+    old = loaded.get("digits")
+    switched = await loaded.switch()
+    assert (switched.version, switched.previous, switched.seconds) == ("1", "1", 0.0)
+    assert loaded.get("digits") is old
+    assert sum(old.metrics.switches.values()) == 0
+
+
+async def test_a_version_that_failed_at_the_start_is_loaded_again(own_repository: Path) -> None:
+    path = own_repository / "digits" / "1" / "model.onnx"
+    content = path.read_bytes()
+    path.write_bytes(content + b"\0")
+    async for made in started(own_repository):
+        path.write_bytes(content)
+        await made.switch()
+        made.require_ready()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("model.onnx", b"damaged", "SHA-256"),
+        ("metadata.json", b"{", "metadata.json: Invalid JSON"),
+        ("golden.json", b"{}", "no golden input"),
+    ],
+)
+async def test_a_version_that_cannot_be_served_leaves_the_old_one(
+    loaded: Models, own_repository: Path, file: str, content: bytes, reason: str
+) -> None:
+    add_version(own_repository / "digits", "2")
+    (own_repository / "digits" / "2" / file).write_bytes(content)
+    with pytest.raises(ModelUnusable, match=reason):
+        await loaded.switch()
+    assert loaded.get("digits", "1").metrics.switches[SwitchResult.FAILED] == 1
+    assert list(loaded.metrics.models) == [("digits", "1")]
+
+
+async def test_a_folder_that_holds_another_version_than_its_name_says_is_refused(
+    loaded: Models, own_repository: Path
+) -> None:
+    shutil.copytree(own_repository / "digits" / "1", own_repository / "digits" / "2")
+    with pytest.raises(ModelUnusable, match="is of version 1 of digits"):
+        await loaded.switch("digits", "2")
+
+
+@pytest.mark.parametrize("version", ["9", "../1", ""])
+async def test_a_version_that_is_not_there_is_said_to_be_missing(loaded: Models, version: str) -> None:
+    if not version:
+        shutil.rmtree(loaded.get("digits").version.directory)
+    with pytest.raises(NotInRepository, match="MODEL_VERSION"):
+        await loaded.switch("digits", version or None)
+    assert len((await loaded.get("digits").infer(IMAGE))["probabilities"]) == 1
+
+
+async def test_a_model_that_is_not_served_cannot_be_switched(loaded: Models) -> None:
+    with pytest.raises(UnknownModel, match="model cats is not served here"):
+        await loaded.switch("cats")
+
+
+async def test_a_model_without_room_beside_the_old_one_is_refused(
+    loaded: Models, own_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_version(own_repository / "digits", "2")
+    monkeypatch.setattr(memory, "available", lambda: 1)
+    with pytest.raises(InsufficientMemory, match="the server may take 1 more"):
+        await loaded.switch()
+    assert loaded.get("digits", "1").metrics.switches[SwitchResult.FAILED] == 1
+
+
+async def test_a_switch_does_not_wait_behind_another(loaded: Models, own_repository: Path, gate: Gate) -> None:
+    add_version(own_repository / "digits", "2")
+    first = asyncio.create_task(loaded.switch())
+    await asyncio.to_thread(gate.reached.wait, 10)
+    with pytest.raises(SwitchRefused, match="is being loaded"):
+        await loaded.switch()
+    gate.opened.set()
+    assert (await first).version == "2"
+    assert (await loaded.switch("digits", "1")).version == "1"
+
+
+async def test_a_switch_ends_even_if_its_caller_leaves(loaded: Models, own_repository: Path, gate: Gate) -> None:
+    add_version(own_repository / "digits", "2")
+    caller = asyncio.create_task(loaded.switch())
+    await asyncio.to_thread(gate.reached.wait, 10)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    gate.opened.set()
+    await until(lambda: list(loaded.metrics.models) == [("digits", "2")])
+
+
+async def test_a_pinned_model_stays_what_the_settings_say(own_repository: Path) -> None:
+    async for made in started(own_repository, model_version="1"):
+        add_version(own_repository / "digits", "2")
+        for version in (None, "1", "2"):
+            with pytest.raises(SwitchRefused, match="MODEL_VERSION pins digits to version 1"):
+                await made.switch("digits", version)
+        await made.load("digits")
+        assert made.get("digits").metadata.version == "1"
+
+
+async def test_a_model_that_follows_its_record_is_switched_to_nothing_else(own_repository: Path) -> None:
+    async for made in started(own_repository, repository_poll_seconds=3600):
+        add_version(own_repository / "digits", "2")
+        add_version(own_repository / "digits", "3")
+        with pytest.raises(SwitchRefused, match=r"active\.json, which names version 3"):
+            await made.switch("digits", "2")
+        assert (await made.switch("digits", "3")).version == "3"
+
+
+async def test_one_of_several_workers_is_not_switched(own_repository: Path) -> None:
+    async for made in started(own_repository, workers=2):
+        with pytest.raises(SeveralWorkers, match="WORKERS=2"):
+            await made.switch()
+
+
+@pytest.mark.parametrize("execution", ["inline", "threads"])
+async def test_the_old_model_is_freed_at_once(own_repository: Path, execution: str) -> None:
+    async for made in started(own_repository, execution=execution):
+        add_version(own_repository / "digits", "2")
+        await made.get("digits").infer(IMAGE)
+        serving = made.get("digits").enter()
+        freed = [weakref.ref(serving.model), weakref.ref(serving.batcher)]
+        serving.leave()
+        del serving
+        gc.disable()
+        try:
+            await made.switch()
+            await until(partial(are_gone, freed))
+        finally:
+            gc.enable()

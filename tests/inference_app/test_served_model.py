@@ -118,3 +118,36 @@ async def test_a_model_retires_when_the_last_request_that_entered_has_left(digit
     assert (early, len(outputs["probabilities"])) == (False, 1)
     with pytest.raises(NotReady):
         model.enter()
+
+
+async def test_a_call_that_never_returns_does_not_hold_up_the_end(digits: ModelVersion) -> None:
+    model = served(digits, request_timeout_seconds=0.01, watchdog_timeout_seconds=0.01)
+    await model.load()
+    model.enter()
+    await model.retire()
+    with pytest.raises(NotReady, match="version 1 of digits is not served any more"):
+        model.enter()
+
+
+async def test_a_model_that_is_closed_while_it_loads_leaves_nothing_behind(
+    digits: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> Model:
+        reached.set()
+        go_on.wait(10)
+        return load_model(*arguments)
+
+    monkeypatch.setattr(models, "load", slowly)
+    model = served(digits, execution="threads")
+    before = set(threading.enumerate())
+    loading = asyncio.create_task(model.load())
+    await asyncio.to_thread(reached.wait, 10)
+    model.close()
+    go_on.set()
+    await loading
+    added = [each for each in threading.enumerate() if each.name.startswith("model-") and each not in before]
+    for thread in added:
+        await asyncio.to_thread(thread.join, 10)
+    assert [thread for thread in added if thread.is_alive()] == []

@@ -48,10 +48,16 @@ def test_a_wrong_value_gives_one_line_with_name_rule_and_value(
     assert str(raised.value) == line
 
 
-def test_models_that_come_and_go_need_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAGEMAKER_MULTI_MODEL", "true")
+@pytest.mark.parametrize(
+    ("variable", "value", "is_set"),
+    [("SAGEMAKER_MULTI_MODEL", "true", "is true"), ("REPOSITORY_POLL_SECONDS", "5", "is not 0")],
+)
+def test_models_that_come_and_go_need_one_worker(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, is_set: str
+) -> None:
+    monkeypatch.setenv(variable, value)
     monkeypatch.setenv("WORKERS", "2")
-    with pytest.raises(ConfigurationError, match="WORKERS must be 1 where SAGEMAKER_MULTI_MODEL is true, got 2"):
+    with pytest.raises(ConfigurationError, match=f"WORKERS must be 1 where {variable} {is_set}, got 2"):
         settings.load()
 
 

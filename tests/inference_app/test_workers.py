@@ -14,8 +14,10 @@ import httpx
 import pytest
 
 from inference_app.process import ServerProcess
+from inference_app.repository import ModelVersion
 from inference_app.workers import SHORT_LIVES
-from tests.inference_app.load import BROKEN, LANES, Load
+from tests.drills import versions
+from tests.drills.client import Load, Outcome
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,9 +37,10 @@ PATIENCE_SECONDS = 20
 
 
 def started(environment: dict[str, str]) -> ServerProcess:
-    """A server whose workers are all ready; to be used as a context."""
+    """A server whose workers are all ready, on both ports; to be used as a context."""
     process = ServerProcess(TWO | environment)
     process.until("ready", times=2)
+    process.until("listening for gRPC", times=2)  # which may come later, with sockets of its own
     return process
 
 
@@ -131,43 +134,42 @@ def test_a_port_that_workers_share_is_taken(process: ServerProcess) -> None:
     assert second.output == [f"cannot listen on 127.0.0.1:{port}: Address already in use\n"]
 
 
-def test_a_killed_worker_costs_its_own_requests_only(example: list[Any], metric: Callable[..., float]) -> None:
-    with started({}) as process:
-        url = process.url()
-        load = Load(url, json.dumps(example))
-        assert eventually(lambda: load.answered > 100)
+def test_a_killed_worker_costs_its_own_requests_only(digits: ModelVersion, metric: Callable[..., float]) -> None:
+    with started({}) as process, Load(url := process.url(), versions.questions([digits])) as load:
+        load.reach(100)
         survivor, victim = workers(process)
         counts = [fresh(metric, url, "inference_batch_size_sum")]
         os.kill(victim, signal.SIGKILL)
         entry = process.until("worker died")
+        gone_at = time.monotonic()
         counts.append(fresh(metric, url, "inference_batch_size_sum"))
         process.until("ready", times=3)
         counts.append(fresh(metric, url, "inference_batch_size_sum"))
         came_back = eventually(lambda: httpx.get(f"{url}/ready").status_code == 200)
         now = workers(process)
-        statuses = [status for status, _ in load.stop()]
+        load.stop()
         complete = eventually(lambda: fresh(metric, url, "inference_batch_size_sum") >= counts[2])
+    lost = [request for request in load.requests if request.outcome is not Outcome.ANSWERED]
     assert (entry["worker"], entry["status"]) == (2, -signal.SIGKILL)
     assert came_back
     assert len(now) == 2
     assert survivor in now
-    assert set(statuses) <= {200, BROKEN}
-    assert statuses.count(BROKEN) <= LANES
+    assert {request.status for request in lost} <= {None}
+    assert [request for request in lost if request.sent_at > gone_at] == []
     assert counts == sorted(counts)
     assert complete
 
 
-def test_a_stop_under_load_loses_no_request(example: list[Any]) -> None:
+def test_a_stop_under_load_loses_no_request(digits: ModelVersion) -> None:
     with started({}) as process:
         url = process.url()
-        load = Load(url, json.dumps(example))
-        assert eventually(lambda: load.answered > 100)
-        process.send(signal.SIGTERM)
-        unready = eventually(lambda: httpx.get(f"{url}/ready").status_code == 503)
-        answers = load.stop()
+        with Load(url, versions.questions([digits])) as load:
+            load.reach(100)
+            process.send(signal.SIGTERM)
+            unready = eventually(lambda: httpx.get(f"{url}/ready").status_code == 503)
         code = process.wait()
     assert unready
-    assert {status for status, _ in answers} == {200}
+    assert {request.outcome for request in load.requests} == {Outcome.ANSWERED}
     assert code == 0
     assert [line for line in process.output if '"ERROR"' in line] == []
 

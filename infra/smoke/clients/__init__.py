@@ -9,6 +9,7 @@ from infra.smoke.clients.azure_ml import AzureMlClient
 from infra.smoke.clients.sagemaker import SageMakerClient
 from infra.smoke.clients.sagemaker_async import SageMakerAsyncClient
 from infra.smoke.clients.server import ServerClient
+from infra.smoke.clients.tensorflow_serving import TensorFlowServingClient
 from infra.smoke.target import Target
 
 CLIENTS: dict[EndpointKind, Callable[[Target, Say], Client]] = {
@@ -17,4 +18,5 @@ CLIENTS: dict[EndpointKind, Callable[[Target, Say], Client]] = {
     EndpointKind.SAGEMAKER_ASYNC: SageMakerAsyncClient,
     EndpointKind.LAMBDA: LambdaClient,
     EndpointKind.AZURE_ML: AzureMlClient,
+    EndpointKind.TENSORFLOW_SERVING: TensorFlowServingClient,
 }

@@ -1,6 +1,8 @@
 """The model server behind a URL: in a cluster, in a container group, on a laptop."""
 
-from infra.smoke import open_inference
+from http import HTTPStatus
+
+from infra.smoke import api_key, open_inference
 from infra.smoke.client import Answer, Say
 from infra.smoke.deadline import Deadline
 from infra.smoke.golden import Golden
@@ -9,10 +11,12 @@ from infra.smoke.target import Target
 
 
 class ServerClient:
-    """Asks over HTTP, as whoever the network lets through."""
+    """Asks over HTTP, as whoever the network lets through, with a key where the user's environment has one."""
 
     def __init__(self, target: Target, say: Say) -> None:
+        """Raises `InputError` for what can be no key."""
         del say
+        self._headers = {**open_inference.HEADERS, **api_key.headers()}
         self._name = target.name
         self._url = target.address.rstrip("/") + open_inference.path(target.model)
 
@@ -22,5 +26,5 @@ class ServerClient:
             "an internal address is reachable from its own network only: run this there, or "
             f"`kubectl port-forward` the Service and add --address {self._name}=http://127.0.0.1:8080"
         )
-        reply = post(self._url, open_inference.request(golden), open_inference.HEADERS, deadline, unreachable)
-        return open_inference.answer(reply, {})
+        reply = post(self._url, open_inference.request(golden), self._headers, deadline, unreachable)
+        return open_inference.answer(reply, {HTTPStatus.UNAUTHORIZED: api_key.advice()})

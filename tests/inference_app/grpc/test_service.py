@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 
 from inference_app.errors import ConfigurationError
+from inference_app.grpc import messages, server
 from inference_app.grpc import open_inference_pb2 as pb
-from inference_app.grpc import server
 from inference_app.metrics import Metrics
 from inference_app.models import Models
 from inference_app.settings import Settings
@@ -53,6 +54,28 @@ async def test_a_large_message_is_read_beside_the_event_loop(connect: Connect) -
         response = await client.call("ModelInfer", pb.ModelInferRequest(model_name="digits", inputs=[tensor]))
         assert response.outputs[0].shape == [500, 10]
         assert len(response.outputs[0].contents.fp32_contents) == 5000
+
+
+async def test_a_message_that_is_being_read_is_answered_by_the_version_it_reached(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, reading, go_on = messages.read_inputs, threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> Any:
+        reading.set()
+        go_on.wait(10)
+        return read(*arguments)
+
+    monkeypatch.setattr(messages, "read_inputs", slowly)
+    async with connect() as client:
+        call = asyncio.ensure_future(client.call("ModelInfer", image(500)))
+        await asyncio.to_thread(reading.wait, 10)
+        old = client.models.get("digits")
+        loading = asyncio.create_task(client.models.load("digits"))
+        await until(lambda: client.models.get("digits") is not old)
+        go_on.set()
+        assert (await call).outputs[0].shape == [500, 10]
+        await loading
 
 
 async def test_metadata_and_readiness_are_told(connect: Connect) -> None:

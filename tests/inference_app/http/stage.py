@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "max_buffered": 10_000_000,
     "max_queue_size": 64,
     "timeout": 20.0,
+    "keys": None,
 }
 
 UNPARSABLE, UNRENDERABLE, UNACCEPTABLE, POISON = 400.0, 500.0, 406.0, -1.0
@@ -180,7 +181,7 @@ class Stage:
         self.service = Service(self.batcher)
         self.models = Models([], Settings(), self.metrics)
         self.models.slots["doubler"] = Slot(cast("Any", self.service))
-        self.lane = Lane(self.models, max_waiting=8, max_buffered=options["max_buffered"])
+        self.lane = Lane(self.models, max_waiting=8, max_buffered=options["max_buffered"], keys=options["keys"])
         config = uvicorn.Config(self._app, interface="asgi3", proxy_headers=False, log_config=None)
         attributes = {"lane": self.lane, "max_body_bytes": options["max_body_bytes"], "read_timeout_seconds": 30}
         protocol = type("Connection", (Connection,), attributes)

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from inference_app.errors import NotReady
 from inference_app.models import Slot
 from tests.inference_app.http.stage import Stage, on_stage
 from tests.inference_app.http.wire import HEALTH, Wire, post
@@ -35,6 +36,34 @@ def test_every_way_to_the_model_is_on_the_lane_and_counted_by_its_template(
     assert wire.send(post(path, b"[1]")).answer().body == b"[2.0]"
     assert stage.codes(route) == {200: 1}
     assert stage.asked == []
+
+
+def test_who_names_a_version_gets_no_other(stage: Stage, wire: Wire) -> None:
+    paths = ["/v2/models/doubler/versions/1/infer", "/v2/models/doubler/infer"]
+    requests = [post(path, b"[1]") for path in paths]
+    other: Any = SimpleNamespace(metadata=SimpleNamespace(name="doubler", version="2"), enter=refuse)
+
+    def switch() -> None:
+        stage.models.slots["doubler"].model = other
+        stage.lane.rebuild()
+
+    with stage.open() as second:
+        wires = [wire.send(requests[0][:-1]), second.send(requests[1][:-1])]
+        stage.until(lambda: stage.metrics.in_flight == 2)
+        stage.call(switch)
+        answers = [each.send(b"]").answer() for each in wires]
+    assert [answer.status for answer in answers] == [200, 503]
+
+
+def test_a_quiet_connection_keeps_no_model(stage: Stage, wire: Wire) -> None:
+    assert wire.send(post("/predict", b"[1]")).answer().status == 200
+    held: Any = stage.connections[0].cycle
+    assert stage.call(lambda: (held.response_complete, held.serving)) == (True, None)
+
+
+def refuse() -> None:
+    """As a model that is not ready."""
+    raise NotReady("not this one")
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready"])

@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from inference_app.process import ServerProcess
-from tests.inference_app.load import LANES, Load
+from inference_app.repository import ModelVersion
+from tests.drills import versions
+from tests.drills.client import Load, Outcome
 
 pytestmark = pytest.mark.slow
 JSON = {"Content-Type": "application/json"}
@@ -25,29 +27,22 @@ def wait_until_unready(url: str) -> float:
     return time.monotonic() - started
 
 
-def test_a_stop_under_load_loses_no_request(example: list[Any]) -> None:
+def test_a_stop_under_load_loses_no_request(digits: ModelVersion) -> None:
     with ServerProcess({"DRAIN_SECONDS": "2", "GRACE_SECONDS": "10"}) as process:
         url = process.url()
         process.until("ready")
-        load = Load(url, json.dumps(example))
-        process_is_busy(url)
-        process.send(signal.SIGTERM)
-        seconds_to_unready = wait_until_unready(url)
-        draining = httpx.get(f"{url}/ready")
-        answers = load.stop()
+        with Load(url, versions.questions([digits])) as load:
+            load.reach(20)
+            process.send(signal.SIGTERM)
+            seconds_to_unready = wait_until_unready(url)
+            draining = httpx.get(f"{url}/ready")
         code = process.wait()
     assert seconds_to_unready < 1.5
     assert draining.json() == {"error": "the server is stopping"}
-    assert {status for status, _ in answers} == {200}
-    assert len(answers) > LANES
-    assert answers[0] == (200, False)
-    assert any(closing for _, closing in answers)
+    assert {request.outcome for request in load.requests} == {Outcome.ANSWERED}
+    assert not load.requests[0].closing
+    assert any(request.closing for request in load.requests)
     assert code == 0
-
-
-def process_is_busy(url: str) -> None:
-    while "inference_batch_size_sum" not in httpx.get(f"{url}/metrics").text:
-        pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

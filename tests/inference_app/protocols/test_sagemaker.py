@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,9 +121,19 @@ def test_json_is_answered_as_predict_answers(codec: InvocationsCodec, example: l
 
 def test_csv_and_npy_answers_hold_the_requests_own_rows(codec: InvocationsCodec, example: list[Any]) -> None:
     row = b"0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.75,0.0,0.0\n"
-    assert answer(codec, example, {b"accept": CSV}, examples=2) == Answer(row * 2, CSV)
+    assert answer(codec, example, {b"accept": CSV}, examples=2)[:2] == (row * 2, CSV)
     loaded = np.load(io.BytesIO(answer(codec, example, {b"accept": NPY}, examples=2).body))
     assert (loaded.shape, loaded[1, 7]) == ((2, 10), 0.75)
+
+
+def test_an_answer_without_a_place_for_the_version_names_it_in_a_header(
+    digits: ModelVersion, codec: InvocationsCodec, example: list[Any]
+) -> None:
+    metadata = digits.metadata.model_copy(update={"version": "1\r\n: é"})
+    strange = invocations_codec(replace(digits, metadata=metadata))
+    for accept in (CSV, NPY):
+        assert answer(codec, example, {b"accept": accept}).headers == ((b"model-version", b"1"),)
+        assert answer(strange, example, {b"accept": accept}).headers == ((b"model-version", b"1%0D%0A%3A%20%C3%A9"),)
 
 
 def test_a_model_of_several_outputs_answers_in_json_only(digits: ModelVersion) -> None:

@@ -169,7 +169,10 @@ def test_other_checksums_than_those_pinned(pull: Pull, published: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"{}", 'must be like {"version": "1"}, got Field required'), (b'{"version": ".."}', "must name a folder")],
+    [
+        (b"{}", 'must be like {"version": "2", "previous": ["1"]}, got {}; write it again'),
+        (b'{"version": ".."}', "must name a folder"),
+    ],
 )
 def test_an_active_version_that_is_none(pull: Pull, put: Put, content: bytes, told: str) -> None:
     put("digits/active.json", content)

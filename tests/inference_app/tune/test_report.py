@@ -76,11 +76,10 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository.write(tmp_path / FILE, tuning())
 
-    def full(self: Path, text: str, encoding: str) -> int:
-        self.write_bytes(text.encode(encoding)[:10])
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, f"No space left on device for {descriptor}")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         repository.write(tmp_path / FILE, tuning(ONE))
     monkeypatch.undo()

@@ -31,7 +31,8 @@ def test_without_settings_secrets_are_in_each_clusters_cloud_and_read_once_an_ho
 
 
 def test_a_variable_takes_the_name_of_a_secret() -> None:
-    document = {"secrets": {"ADMIN_TOKEN": "model-server-admin-token", "WANDB_API_KEY": "wandb"}}
+    names = {"ADMIN_TOKEN": "model-server-admin-token", "API_KEYS": "model-server-api-keys", "WANDB_API_KEY": "wandb"}
+    document = {"secrets": names}
 
     assert ServingSettings.model_validate_json(json.dumps(document)).secrets == document["secrets"]
 
@@ -49,11 +50,11 @@ def test_names_that_a_store_refuses_or_reads_differently_are_refused(name: str) 
     ]
 
 
-@pytest.mark.parametrize("variable", sorted(set(Env) - {Env.ADMIN_TOKEN}))
+@pytest.mark.parametrize("variable", sorted(set(Env) - {Env.ADMIN_TOKEN, Env.API_KEYS}))
 def test_a_setting_of_the_server_that_is_no_secret_stays_the_stacks(variable: str) -> None:
     (mistake,) = mistakes(ServingSettings, {"secrets": {variable: "a-secret"}})
 
-    assert mistake.startswith(f"secrets.{variable} must be ADMIN_TOKEN or a name of your own")
+    assert mistake.startswith(f"secrets.{variable} must be ADMIN_TOKEN, API_KEYS or a name of your own")
 
 
 @pytest.mark.parametrize("variable", ["admin_token", "1TOKEN", "TOKEN-A", "_TOKEN", "A" * 64])

@@ -1,9 +1,12 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from inference_app.training.staging import staged_version, write_json
+from inference_app.staging.files import staged_version, write_json
 
 
 def test_a_version_appears_only_once_it_is_complete(tmp_path: Path) -> None:
@@ -51,3 +54,38 @@ def _tree(folder: Path) -> dict[str, str | None]:
     return {
         path.relative_to(folder).as_posix(): path.read_text() if path.is_file() else None for path in folder.rglob("*")
     }
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_folder_after(
+    tmp_path: Path, synced: list[tuple[str, bool]]
+) -> None:
+    write_json(tmp_path / "active.json", {"version": "1"})
+    assert synced == [(".active.json.draft", False), (tmp_path.name, True)]
+
+
+def test_a_version_is_on_the_disk_before_it_gets_its_name_and_its_folder_after(
+    tmp_path: Path, synced: list[tuple[str, bool]]
+) -> None:
+    with staged_version(tmp_path, "active.json") as folder:
+        (folder / "samples").mkdir()
+        (folder / "samples" / "0.png").write_text("gray")
+    *before, after = synced
+    assert sorted(before) == [(".active.json.draft", False), ("0.png", False), ("samples", False)]
+    assert after == (tmp_path.name, True)
+
+
+@pytest.fixture
+def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """What was synchronised: its name, and whether active.json was there by then."""
+    found: list[tuple[str, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        found.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, (tmp_path / "active.json").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
+def test_nothing_but_python_is_needed() -> None:
+    modules = "from inference_app.staging import files, lock, record"
+    subprocess.run([sys.executable, "-S", "-c", modules], cwd=Path(__file__).parents[3], check=True)

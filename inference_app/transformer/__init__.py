@@ -1,0 +1,1 @@
+"""The server in front of a model that runs elsewhere: a KServe transformer."""
