@@ -8,7 +8,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all cluster-programs cluster-test check preview up destroy serve smoke train train-check docs lock clean
+.PHONY: help benchmark demo test test-all cluster-programs cluster-test drills check preview up destroy serve smoke train train-check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -26,6 +26,9 @@ test-all: .venv/installed ## `test`, the demo, `cluster-test`, and training from
 
 cluster-test: cluster-programs ## every object on a real Kubernetes control plane; 20 minutes more the first time
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml tests/cluster
+
+drills: .venv/installed ## change, stop and lose servers under load, and count; needs nginx and HAProxy
+	.venv/bin/python -m tests.drills
 
 cluster-programs: .venv/installed ## build that control plane, with Go
 	.venv/bin/python -m tests.cluster

@@ -19,7 +19,6 @@ from tests.cluster import nodes, slow_model
 from tests.cluster.api import condition
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.keda import keda
-from tests.cluster.load import PacedLoad
 from tests.cluster.objects import applied
 from tests.cluster.processes import until
 from tests.cluster.prometheus import Prometheus
@@ -27,7 +26,10 @@ from tests.cluster.replicas import Replicas
 from tests.cluster.resource_metrics import resource_metrics
 from tests.cluster.served import NAMESPACE, SERVER, forget
 from tests.cluster.stacks import ROOT, Stack, shipped
+from tests.drills import versions
+from tests.drills.client import Load, Outcome
 
+MODELS = ROOT / "inference_app" / "model_repository"
 CAPACITY, UTILISATION = 30, 67
 LOAD = 100.0
 WANTED = 5
@@ -48,11 +50,9 @@ class Running:
     prometheus: Prometheus
     replicas: Replicas
 
-    def load(self, rate: float = LOAD) -> PacedLoad:
+    def load(self, rate: float = LOAD) -> Load:
         """Predictions at a rate per second."""
-        golden = json.loads((ROOT / "inference_app/model_repository/digits/1/golden.json").read_text())
-        body = json.dumps(golden["inputs"]["image"][0])
-        return PacedLoad(self.server.url(), body, rate)
+        return Load(self.server.url(), versions.questions(versions.found(MODELS)), rate=rate)
 
     def reach(self, count: int, seconds: float) -> float:
         """Wait for a number of replicas; when it was set, in seconds from the start of the watch."""
@@ -164,7 +164,7 @@ def test_replicas_rise_with_the_requests_hold_through_a_gap_and_come_down_when_t
 
     changes = [[change.seconds, change.replicas] for change in told.changes]
     save({"load": [begun, ended], "rate": LOAD, "gap": away, "requests": measured, "replicas": changes})
-    assert (idle, steady, gap, back, load.failed) == ([], [], [], [], [])
+    assert (idle, steady, gap, back, failed(load)) == ([], [], [], [], [])
     assert first <= 3 * PERIOD  # a scrape that sees the load, and two looks at what it says
     assert full <= 60 + 3 * PERIOD  # the window of the rate is full
     assert 100 <= down <= 240  # the quiet time, from the last look at the full load
@@ -174,9 +174,8 @@ def test_replicas_rise_with_the_requests_hold_through_a_gap_and_come_down_when_t
 def by_waiting(plane: ControlPlane, controllers: None, tmp_path: Path) -> Generator[Running]:
     """A slow model's server; its CPU plays no part, since metrics-server's stand-in tells of another, idle one."""
     del controllers
-    shipped_models = ROOT / "inference_app" / "model_repository"
     one_by_one = {"MAX_BATCH_SIZE": "1", "MODEL_THREADS": "1"}
-    models = {"MODEL_REPOSITORY": str(slow_model.write(shipped_models, tmp_path / "models"))}
+    models = {"MODEL_REPOSITORY": str(slow_model.write(MODELS, tmp_path / "models"))}
     with ServerProcess(models | one_by_one) as slow:
         slow.until("ready")
         waiting = {"queueTimeMs": 20, "scaleDownSeconds": 120}
@@ -203,9 +202,14 @@ def test_replicas_follow_the_wait_of_requests_and_not_their_mere_number(by_waiti
             down = running.reach(1, 300) - ended
 
     # One more replica for each that is ready: the one server stands for one pod, however many are asked for.
-    assert (unhurried, steady, light.failed, heavy.failed, light_again.failed) == ([], [], [], [], [])
+    assert (unhurried, steady, failed(light), failed(heavy), failed(light_again)) == ([], [], [], [], [])
     assert risen <= 60 + 3 * PERIOD
     assert 100 <= down <= 240
+
+
+def failed(load: Load) -> list[Outcome]:
+    """What did not get the right answer, and what it got."""
+    return [each.outcome for each in load.requests if each.outcome is not Outcome.ANSWERED]
 
 
 def save(series: Mapping[str, Any]) -> None:
@@ -273,4 +277,4 @@ def test_replicas_follow_cpu_use_and_memory_is_read_too(by_resources: Running) -
         read = {each["resource"]["name"] for each in get()["status"]["currentMetrics"]}
     running.reach(1, 300)
 
-    assert (idle, read, load.failed) == (1, {"cpu", "memory"}, [])
+    assert (idle, read, failed(load)) == (1, {"cpu", "memory"}, [])
