@@ -85,7 +85,7 @@ def offences(modules: str, *packages: str, but: tuple[str, ...] = ()) -> list[st
 
 
 def test_the_rules_are_read_from_the_real_sources() -> None:
-    assert "infra.clusters.cluster.Cluster" in IMPORTS["infra.serving.model_server"]
+    assert "infra.clusters.cluster.Cluster" in IMPORTS["infra.serving.runtime"]
     assert offences("infra.clusters.eks", "pulumi_aws") != []
 
 

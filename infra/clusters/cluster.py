@@ -30,12 +30,14 @@ class Access:
     """What pods may do in the cloud: read secrets by name, read or write what lies below URLs, pull the stack's images.
 
     URLs are those of `model.source`: `s3://bucket/prefix`, `https://account.blob.core.windows.net/container/prefix`.
+    In `dns_zone`, by Route 53's ID or Azure's resource ID, they may change text records.
     """
 
     secrets: Sequence[str] = ()
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
     images: bool = False
+    dns_zone: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

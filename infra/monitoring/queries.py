@@ -20,23 +20,31 @@ SCRAPE_SECONDS = 15
 AUTOSCALING_WINDOW = f"{4 * SCRAPE_SECONDS}s"
 """What autoscaling looks back over: four scrapes, of which two may fail, since a rate needs two."""
 
+TRACK_LABEL = "track"
+"""Label of the pods of one track, and so of their series; pods that serve alone have none."""
+
 BUSY = 0.2
 """Seconds of model calls per second from which on a pod counts as busy."""
 
 
+def pods_of(namespace: str, track: str | None = None) -> str:
+    """Selects the series of a namespace's servers, or of one track of them."""
+    return f'namespace="{namespace}"' + (f',{TRACK_LABEL}="{track}"' if track else "")
+
+
 def rate(metric: Metric, selector: str, window: str, by: str = "") -> str:
-    """Per-second rate of a counter over `window`, summed, or summed by one label."""
+    """Per-second rate of a counter over `window`, summed, or summed by labels."""
     return f"sum{f' by ({by}) ' if by else ''}(rate({metric.name}{{{selector}}}[{window}]))"
 
 
 def quantile(metric: Metric, selector: str, window: str, q: float, by: str = "") -> str:
-    """The `q` quantile (0 to 1) of a histogram over `window`, of all observations or for each value of one label."""
+    """The `q` quantile (0 to 1) of a histogram over `window`, of all observations or for each value of labels."""
     buckets = f"sum by ({f'le, {by}' if by else 'le'}) (rate({metric.name}_bucket{{{selector}}}[{window}]))"
     return f"histogram_quantile({q}, {buckets})"
 
 
 def mean(metric: Metric, selector: str, window: str, by: str) -> str:
-    """The mean of a histogram's observations over `window` for each value of a label."""
+    """The mean of a histogram's observations over `window` for each value of labels."""
     total = f"sum by ({by}) (rate({metric.name}_sum{{{selector}}}[{window}]))"
     return f"{total} / sum by ({by}) (rate({metric.name}_count{{{selector}}}[{window}]))"
 
@@ -73,7 +81,8 @@ def wanted_replicas(namespace: str, deployment: str) -> str:
     return f'sum(kube_deployment_spec_replicas{{namespace="{namespace}",deployment="{deployment}"}})'
 
 
-def error_ratio(selector: str, window: str) -> str:
+def error_ratio(selector: str, window: str, by: str = "") -> str:
     """Share of requests answered with a server error, 0 to 1. Refusals (429) are the client's to retry, not errors."""
-    errors = rate(contract.REQUESTS, f'{selector},code=~"5.."', window)
-    return f"({errors} or vector(0)) / {rate(contract.REQUESTS, selector, window)}"
+    errors = rate(contract.REQUESTS, f'{selector},code=~"5.."', window, by)
+    asked = rate(contract.REQUESTS, selector, window, by)
+    return f"({errors} or {f'0 * {asked}' if by else 'vector(0)'}) / {asked}"

@@ -18,6 +18,10 @@ def viewer_rules() -> list[PolicyRuleArgsDict]:
         {"api_groups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["get", "list"]},
         _reads("keda.sh", "scaledobjects"),
         _reads("external-secrets.io", "externalsecrets", "secretstores"),
+        _reads("gateway.networking.k8s.io", "gateways", "httproutes"),
+        _reads("networking.istio.io", "destinationrules", "virtualservices"),
+        _reads("policy.linkerd.io", "httproutes"),
+        _reads("serving.kserve.io", "inferenceservices"),
     ]
 
 

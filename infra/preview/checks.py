@@ -23,13 +23,27 @@ NONE = "none"
 _CRD = "a custom resource; its schema comes with the chart that installs it and is in no Python package"
 UNCHECKED = {
     "amlarc.azureml.com/InstanceType": "a custom resource; its schema comes with the extension that Azure installs",
+    "cert-manager.io/Certificate": _CRD,
+    "cert-manager.io/ClusterIssuer": _CRD,
     "external-secrets.io/ExternalSecret": _CRD,
     "external-secrets.io/SecretStore": _CRD,
+    "gateway.envoyproxy.io/BackendTrafficPolicy": _CRD,
+    "gateway.envoyproxy.io/ClientTrafficPolicy": _CRD,
+    "gateway.envoyproxy.io/EnvoyProxy": _CRD,
+    "gateway.envoyproxy.io/SecurityPolicy": _CRD,
+    "gateway.networking.k8s.io/Gateway": _CRD,
+    "gateway.networking.k8s.io/GatewayClass": _CRD,
+    "gateway.networking.k8s.io/HTTPRoute": _CRD,
     "karpenter.k8s.aws/EC2NodeClass": _CRD,
     "karpenter.sh/NodePool": _CRD,
     "keda.sh/ScaledObject": _CRD,
+    "linkerd.io/ServiceProfile": _CRD,
     "monitoring.coreos.com/PrometheusRule": _CRD,
     "monitoring.coreos.com/ServiceMonitor": _CRD,
+    "networking.istio.io/DestinationRule": _CRD,
+    "networking.istio.io/VirtualService": _CRD,
+    "policy.linkerd.io/HTTPRoute": _CRD,
+    "serving.kserve.io/InferenceService": _CRD,
 }
 """The kinds that nothing checks offline, by API group, each with its reason."""
 

@@ -7,8 +7,9 @@ https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/controller/podautoscal
 between them with the replicas that it has.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -19,10 +20,11 @@ from pulumi_kubernetes.autoscaling.v2 import (
     MetricTargetArgsDict,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
-from pydantic.alias_generators import to_camel
 
+from infra.monitoring import queries
 from infra.schedules import unix_cron
 from infra.serving import prometheus_triggers
+from infra.serving.camel_case import camel_case
 from infra.settings.autoscaling import AutoscalingSettings
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.serving import ServingSettings
@@ -36,18 +38,25 @@ https://keda.sh/docs/latest/reference/scaledobject-spec/
 
 @dataclass(frozen=True, kw_only=True)
 class AutoscalerArgs:
-    """`prometheus` is the URL that KEDA asks, needed where the settings follow one of its metrics."""
+    """`prometheus` is the URL that KEDA asks, needed where the settings follow one of its metrics.
+
+    `track` is the label of the Deployment's pods, None where no other pods serve; `requests` is PromQL for the requests
+    per second of the pods that a selector matches.
+    """
 
     settings: ServingSettings
     deployment: str
+    track: str | None = None
     metadata: ObjectMetaArgsDict
     office_hours: OfficeHoursSettings | None = None
     prometheus: str | None = None
+    requests: Callable[[str], str] = queries.requests_per_second
 
 
 def needs_keda(settings: ServingSettings, hours: OfficeHoursSettings | None) -> bool:
     """Whether the replicas follow the clock or Prometheus, of which Kubernetes' own autoscaler knows nothing."""
-    return settings.autoscaling.asks_prometheus or bool(_cron_triggers(settings, hours))
+    scheduled = any(_cron_triggers(track, hours) for track in settings.tracks.values())
+    return settings.autoscaling.asks_prometheus or scheduled
 
 
 def autoscaler(name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
@@ -58,7 +67,7 @@ def autoscaler(name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions) ->
             api_version="keda.sh/v1alpha1",
             kind="ScaledObject",
             metadata=args.metadata,
-            spec=scaled_object_spec(args.settings, args.office_hours, args.deployment, args.prometheus),
+            spec=scaled_object_spec(args),
             opts=opts,
         )
     return kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
@@ -94,35 +103,36 @@ def behavior(settings: AutoscalingSettings) -> HorizontalPodAutoscalerBehaviorAr
     }
 
 
-def scaled_object_spec(
-    settings: ServingSettings, hours: OfficeHoursSettings | None, deployment: str, prometheus: str | None = None
-) -> dict[str, Any]:
+def scaled_object_spec(args: AutoscalerArgs) -> dict[str, Any]:
     """Follows the use of CPU and memory as `autoscaler_spec`, what Prometheus counts, and the clock.
 
     It sets no `pollingInterval`: Kubernetes asks for the metrics, each 15 seconds, and KEDA on its own only where it
     takes the last pod away, which the clock alone decides (https://keda.sh/docs/latest/reference/scaledobject-spec/).
     Raises ValueError where a metric of Prometheus is asked for without its URL.
     """
-    least = _least_replicas(settings, hours)
+    settings, autoscaling = args.settings, args.settings.autoscaling
+    least = _least_replicas(settings, args.office_hours)
     to_zero = least == 0
-    autoscaling = settings.autoscaling
+    load = prometheus_triggers.triggers(
+        settings, args.deployment, args.prometheus, rests=to_zero, track=args.track, requests=args.requests
+    )
     return {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": args.deployment},
         "minReplicaCount": least,
         "maxReplicaCount": settings.replicas.max,
         # KEDA takes the last pod away itself, without the autoscaler and its quiet time.
         **({"cooldownPeriod": autoscaling.scale_down_seconds} if to_zero else {}),
         **({"fallback": prometheus_triggers.fallback(least)} if autoscaling.asks_prometheus else {}),
         "advanced": {
-            "horizontalPodAutoscalerConfig": {"behavior": _camel_case(behavior(autoscaling))},
+            "horizontalPodAutoscalerConfig": {"behavior": camel_case(behavior(autoscaling))},
             # No autoscaler leaves zero: a stack that drops its office hours at night would stay there. By day it then
             # begins with the replicas it had before KEDA, for the minutes that the autoscaler needs.
             "restoreToOriginalReplicaCount": to_zero,
         },
         "triggers": [
             *(_resource_trigger(*use) for use in _resource_use(autoscaling)),
-            *prometheus_triggers.triggers(settings, deployment, prometheus, rests=to_zero),
-            *_cron_triggers(settings, hours),
+            *load,
+            *_cron_triggers(settings, args.office_hours),
         ],
     }
 
@@ -166,10 +176,3 @@ def _resource_metric(resource: str, percent: int) -> MetricSpecArgsDict:
 def _resource_trigger(resource: str, percent: int) -> dict[str, Any]:
     """https://keda.sh/docs/latest/scalers/cpu/ and https://keda.sh/docs/latest/scalers/memory/."""
     return {"type": resource, "metricType": "Utilization", "metadata": {"value": str(percent)}}
-
-
-def _camel_case(value: object) -> Any:
-    """Names as Kubernetes has them: the SDK translates those of its own types, and a custom resource is none."""
-    if isinstance(value, dict):
-        return {to_camel(key): _camel_case(item) for key, item in cast("dict[str, object]", value).items()}
-    return [_camel_case(item) for item in cast("list[object]", value)] if isinstance(value, list) else value

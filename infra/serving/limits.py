@@ -2,21 +2,25 @@
 
 from infra.namespaces.limits import Limits
 from infra.serving import pod
-from infra.settings.serving import ROLLOUT_SURGE, Exposure, ServingSettings
+from infra.settings.replicas import ROLLOUT_SURGE
+from infra.settings.serving import Exposure, ServingSettings
 from infra.settings.source import SourceSettings
 
 
 def serving_limits(settings: ServingSettings, source: SourceSettings | None = None) -> Limits:
     """Room for every replica, for those that a rollout adds, and for as many that are ending: 2 x (max + surge) pods.
 
+    Each track has its own, and so have KServe's transformers; all of them may be rolled out at once.
+
     A pod that is ending counts until it is gone, for its grace period. On a node that was taken away it counts until
     the controller adds everything up again, up to 5 minutes later (`--resource-quota-sync-period` in
     https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/); all spot nodes may go
     at once, and what replaces their pods must not wait for that.
     """
-    balanced = settings.exposure is Exposure.NETWORK
+    front = settings.kserve.transformer if settings.kserve else None
+    balanced = settings.exposure is Exposure.NETWORK and not settings.gateway
     return Limits(
-        pods=2 * (settings.replicas.max + ROLLOUT_SURGE),
+        pods=2 * (settings.most_pods + (front.max + ROLLOUT_SURGE if front else 0)),
         cpu=settings.resources.cpu,
         memory=settings.resources.memory,
         gpus=settings.gpus,

@@ -1,50 +1,20 @@
-"""The model server on one cluster: Deployment, Service, autoscaler and what protects them."""
+"""The model server on one cluster: its tracks, and the one name that clients know."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import PodSpecArgsDict, ServicePortArgsDict, ServiceSpecArgsDict
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from inference_app.contract import GRPC_PORT
-from infra.clusters.cluster import Access, Cluster, Identity, ServiceAccount
 from infra.endpoint import Endpoint, EndpointKind
-from infra.serving import network_policy, pod
-from infra.serving.autoscaling import AutoscalerArgs, autoscaler
-from infra.serving.storage import ModelClaim, ModelClaimArgs, ModelVolume, model_volume
-from infra.settings.office_hours import OfficeHoursSettings
-from infra.settings.served import ModelSettings
-from infra.settings.serving import ROLLOUT_SURGE, Exposure, ServingSettings
-
-APP = "model-server"
-LABELS = {"app.kubernetes.io/name": APP}
-"""What the Service, the policies and the monitoring select the server's pods by."""
-
-# A spot node's boot and the CUDA image's pull come before the first pod is ready.
-ROLLOUT_SECONDS = 25 * 60
-ROLLOUT_TIMEOUT = f"{ROLLOUT_SECONDS // 60}m"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelServerArgs:
-    """`image` is a reference by digest; pods of `scrapers`' namespaces may read the metrics.
-
-    `namespace` brings the settings' namespace; `after` what the pods need, KEDA too where `needs_keda` says so.
-    `prometheus` is the URL that KEDA asks; `secret` the name of the Secret with the server's secret variables.
-    """
-
-    model: ModelSettings
-    settings: ServingSettings
-    cluster: Cluster
-    image: pulumi.Input[str]
-    namespace: pulumi.Resource
-    office_hours: OfficeHoursSettings | None = None
-    prometheus: str | None = None
-    secret: str | None = None
-    scrapers: Sequence[str] = ()
-    after: Sequence[pulumi.Resource] = ()
+from infra.serving import pod, service
+from infra.serving.account import service_account
+from infra.serving.guard import guard_network
+from infra.serving.runtime import RuntimeArgs
+from infra.serving.track import APP, LABELS, Track, tracks
+from infra.serving.track_server import SharedByTracks, TrackServer
+from infra.serving.traffic import blue_green, gateway_api, istio, linkerd
+from infra.serving.traffic.split import Split
+from infra.settings.rollout import Traffic
 
 
 class ModelServer(pulumi.ComponentResource):
@@ -55,177 +25,77 @@ class ModelServer(pulumi.ComponentResource):
     labels = LABELS
     port_name = pod.PORT_NAME
 
-    def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: RuntimeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:serving:ModelServer", name, None, opts)
         self._name, self._args = name, args
         self.namespace = args.settings.namespace
         self.execution_provider = pod.execution_provider(args.settings)
-        rests = args.office_hours and args.settings.replicas.min_outside_office_hours == 0
-        self.rests_as = APP if rests else None
+        self._split = Split(settings=args.settings, tracks=tracks(args.model, args.settings, args.image))
         self._child = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         self._guard()
-        self._identity = self._access()
-        self._rollout = pulumi.ResourceOptions(
-            parent=self,
-            depends_on=[args.namespace, *args.cluster.ready, *args.after, *self._identity.after],
-            custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
-        )
-        self._autoscaler(self._deployment())
-        # Beside the Deployment, not after it: a load balancer takes minutes, and so does a GPU node.
-        service = kubernetes.core.v1.Service(
-            name,
-            metadata=self._service_metadata(),
-            spec=self._service_spec(),
-            opts=self._rollout,
-        )
-        self.url = service_url(service, args.settings)
+        self._shared = self._shared_by_tracks()
+        self._servers = [TrackServer(name, track, self._shared) for track in self._split.tracks]
+        self.url = self._entrance()
         self.endpoint = Endpoint(kind=EndpointKind.HTTP, address=self.url, model=args.model.name)
         self.register_outputs({"url": self.url})
 
+    @property
+    def rests_as(self) -> str | None:
+        """The Deployment whose pods may all be gone for a time; None where some stay, or tracks speak for theirs."""
+        return None if self._args.settings.rollout else self._resting(self._split.tracks[0])
+
+    @property
+    def tracks(self) -> Mapping[str, str | None]:
+        """By name of track its Deployment, if its pods may all be gone for a time; empty without a rollout."""
+        return {track.name: self._resting(track) for track in self._split.tracks if track.name}
+
+    def _resting(self, track: Track) -> str | None:
+        rests = self._args.office_hours and track.settings.replicas.min_outside_office_hours == 0
+        return track.object_name if rests else None
+
     def _guard(self) -> None:
-        """The network policy and the disruption budget."""
-        settings = self._args.settings
-        networks = [self._args.cluster.network_cidr] if settings.exposure is Exposure.NETWORK else []
-        namespaces = [self.namespace, *settings.client_namespaces, *self._args.scrapers]
-        clients = network_policy.clients(namespaces, networks)
-        collector = settings.tracing.collector if settings.tracing else None
-        ways = network_policy.ways_out(collector, self._args.model.source)
-        kubernetes.networking.v1.NetworkPolicy(
-            self._name,
-            metadata=self._metadata(),
-            spec=network_policy.spec(LABELS, pod.ports(settings).values(), clients, ways),
+        network = self._args.network(LABELS, pod.ports(self._args.settings).values())
+        guard_network(self._name, self._split.metadata(), network, self._child)
+
+    def _shared_by_tracks(self) -> SharedByTracks:
+        args = self._args
+        identity = args.reader(self._name, APP)
+        account = service_account(self._name, self._split.metadata(), identity, self._child)
+        return SharedByTracks(
+            cluster=args.cluster,
+            account=account.metadata.name.apply(str),
+            identity=identity,
+            models=args.volume(self._name, LABELS, self._child),
+            secret=args.secret,
+            office_hours=args.office_hours,
+            prometheus=args.prometheus,
+            balancer=None if args.settings.rollout else args.balancer,
             opts=self._child,
-        )
-        kubernetes.policy.v1.PodDisruptionBudget(
-            self._name,
-            metadata=self._metadata(),
-            spec={
-                "selector": {"match_labels": LABELS},
-                "max_unavailable": 1,
-                # A pod that is not ready protects nobody, and must not keep a node from being drained.
-                "unhealthy_pod_eviction_policy": "AlwaysAllow",
-            },
-            opts=self._child,
+            rollout=args.rollout(self, identity),
         )
 
-    def _deployment(self) -> kubernetes.apps.v1.Deployment:
-        return kubernetes.apps.v1.Deployment(
-            self._name,
-            metadata=self._metadata(),
-            # No `replicas`: the autoscaler owns the number, and an `up` must not fight it.
-            spec={
-                "selector": {"match_labels": LABELS},
-                "strategy": {
-                    "type": "RollingUpdate",
-                    "rolling_update": {"max_surge": ROLLOUT_SURGE, "max_unavailable": 0},
-                },
-                "min_ready_seconds": 5,
-                "progress_deadline_seconds": ROLLOUT_SECONDS,
-                "revision_history_limit": 5,
-                "template": {
-                    "metadata": {
-                        "labels": {**LABELS, **self._identity.pod_labels},
-                        "annotations": self._args.cluster.loading_annotations,
-                    },
-                    "spec": self._pod_spec(),
-                },
-            },
-            opts=self._rollout,
-        )
+    def _entrance(self) -> pulumi.Output[str]:
+        """The URL, and what shares its requests out once every track is ready."""
+        settings, parent = self._args.settings, self._args.parent
+        ready = [resource for server in self._servers for resource in (server.deployment, server.service)]
+        after = pulumi.ResourceOptions(parent=self, depends_on=[*ready, *(parent.after if parent else [])])
+        if parent:
+            gateway_api.share_out(self._name, self._split, parent, after)
+            return pulumi.Output.from_input(parent.url)
+        if settings.rollout is None:
+            return service.url(self._servers[0].service, self.namespace, self._args.balancer)
+        return service.url(self._root(settings.rollout.traffic, after), self.namespace, self._args.balancer)
 
-    def _autoscaler(self, deployment: kubernetes.apps.v1.Deployment) -> None:
-        args = AutoscalerArgs(
-            settings=self._args.settings,
-            deployment=APP,
-            metadata=self._metadata(),
-            office_hours=self._args.office_hours,
-            prometheus=self._args.prometheus,
-        )
-        autoscaler(self._name, args, pulumi.ResourceOptions(parent=self, depends_on=[deployment]))
+    def _root(self, traffic: Traffic, after: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
+        """The Service whose requests are shared out; Istio and Linkerd do that on their way to it."""
+        if traffic is Traffic.BLUE_GREEN:
+            return self._service(blue_green.live_labels(self._split), after)
+        if traffic is Traffic.GATEWAY_API:
+            raise ValueError("a rollout by gateway-api needs the gateway that its route hangs on")
+        share_out = istio.share_out if traffic is Traffic.ISTIO else linkerd.share_out
+        share_out(self._name, self._split, after)
+        return self._service(LABELS, self._shared.rollout)
 
-    def _access(self) -> Identity:
-        """What lets the pods read their models' source."""
-        source = self._args.model.source
-        if source is None or not source.reads:
-            return Identity()
-        account = ServiceAccount(namespace=self.namespace, name=APP)
-        return self._args.cluster.identity(self._name, account, Access(reads=source.reads))
-
-    def _models(self) -> ModelVolume | None:
-        source = self._args.model.source
-        if source is None:
-            return None
-        if not (source.size or source.nfs):
-            return model_volume(source)
-        args = ModelClaimArgs(source=source, cluster=self._args.cluster, namespace=self.namespace, labels=LABELS)
-        return model_volume(source, ModelClaim(f"{self._name}-models", args, self._child).claim)
-
-    def _pod_spec(self) -> PodSpecArgsDict:
-        """The pod, with the configuration and the account that it takes."""
-        data = pod.environment(self._args.model, self._args.settings)
-        config = kubernetes.core.v1.ConfigMap(
-            self._name,
-            metadata=self._metadata(pod.config_name(APP, data)),
-            data=data,
-            immutable=True,
-            opts=self._child,
-        )
-        account = kubernetes.core.v1.ServiceAccount(
-            self._name,
-            metadata=self._metadata() | {"annotations": self._identity.annotations},
-            automount_service_account_token=False,
-            opts=self._child,
-        )
-        return pod.spec(
-            pod.PodArgs(
-                settings=self._args.settings,
-                image=self._args.image,
-                config_map=config.metadata.name.apply(str),
-                service_account=account.metadata.name.apply(str),
-                labels=LABELS,
-                scheduling=self._args.cluster,
-                secret=self._args.secret,
-                models=self._models(),
-            )
-        )
-
-    def _service_metadata(self) -> ObjectMetaArgsDict:
-        if self._args.settings.exposure is Exposure.CLUSTER:
-            return self._metadata()
-        return self._metadata() | {"annotations": dict(self._args.cluster.internal_load_balancer.annotations)}
-
-    def _service_spec(self) -> ServiceSpecArgsDict:
-        spec: ServiceSpecArgsDict = {"selector": LABELS, "ports": service_ports(self._args.settings)}
-        if self._args.settings.exposure is Exposure.CLUSTER:
-            return spec | {"type": "ClusterIP"}
-        balancer = self._args.cluster.internal_load_balancer
-        return spec | {
-            "type": "LoadBalancer",
-            "load_balancer_class": balancer.load_balancer_class,
-            "external_traffic_policy": balancer.external_traffic_policy,
-        }
-
-    def _metadata(self, object_name: str = APP) -> ObjectMetaArgsDict:
-        return {"name": object_name, "namespace": self.namespace, "labels": LABELS}
-
-
-def service_ports(settings: ServingSettings) -> list[ServicePortArgsDict]:
-    """Port 80 for HTTP, and for gRPC, where it is on, the port that the server itself has."""
-    http: ServicePortArgsDict = {"name": pod.PORT_NAME, "port": 80, "target_port": pod.PORT_NAME}
-    grpc: ServicePortArgsDict = {
-        "name": pod.GRPC_PORT_NAME,
-        "port": GRPC_PORT,
-        "target_port": pod.GRPC_PORT_NAME,
-        # So that gateways and meshes spread calls, not connections
-        # (https://gateway-api.sigs.k8s.io/guides/user-guides/backend-protocol/).
-        "app_protocol": "kubernetes.io/h2c",
-    }
-    return [http, grpc] if settings.grpc else [http]
-
-
-def service_url(service: kubernetes.core.v1.Service, settings: ServingSettings) -> pulumi.Output[str]:
-    """Where clients find the server: the load balancer's host, or the Service's name inside the cluster."""
-    if settings.exposure is Exposure.CLUSTER:
-        return pulumi.Output.concat("http://", service.metadata.name, ".", settings.namespace, ".svc")
-    ingress = service.status.load_balancer.ingress[0]
-    return pulumi.Output.concat("http://", ingress.apply(lambda entry: entry.hostname or entry.ip))
+    def _service(self, selector: Mapping[str, str], opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
+        spec = service.selecting(selector, self._args.settings)
+        return service.make_service(self._name, self._split.metadata(), spec, self._args.balancer, opts)

@@ -25,9 +25,9 @@ from inference_app.contract import (
     Route,
     TraceSampler,
 )
-from infra.clusters.gpu import GPU_RESOURCE, NODE_LABEL
+from infra.clusters.gpu import GPU_RESOURCE
 from infra.pods import restricted
-from infra.pods.scheduling import GpuScheduling, prefer_spot, spread, toleration
+from infra.pods.scheduling import GpuScheduling, on_gpu_nodes, spread
 from infra.serving.environment import server_environment, stated
 from infra.serving.storage import VOLUME, ModelVolume
 from infra.settings.served import ModelSettings
@@ -109,11 +109,7 @@ def spec(args: PodArgs) -> PodSpecArgsDict:
     }
     if args.models and args.models.pull:
         made["init_containers"] = [puller(args, args.models.pull)]
-    if args.settings.gpus:
-        made["node_selector"] = dict([NODE_LABEL])
-        made["tolerations"] = [toleration(*taint) for taint in args.scheduling.gpu_taints]
-        made["affinity"] = prefer_spot(args.scheduling.spot_labels)
-    return made
+    return on_gpu_nodes(made, args.scheduling) if args.settings.gpus else made
 
 
 def server(args: PodArgs) -> ContainerArgsDict:

@@ -1,6 +1,6 @@
 """What a ScaledObject follows of what Prometheus counts, and what it does when nothing is counted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from infra.monitoring import queries
@@ -20,9 +20,17 @@ NO_LOAD = "1e12"
 
 
 def triggers(
-    settings: ServingSettings, deployment: str, prometheus: str | None, *, rests: bool
+    settings: ServingSettings,
+    deployment: str,
+    prometheus: str | None,
+    *,
+    rests: bool,
+    track: str | None = None,
+    requests: Callable[[str], str] = queries.requests_per_second,
 ) -> Iterator[dict[str, Any]]:
-    """A trigger for each metric of Prometheus in the settings; `rests` where the clock may take all pods away.
+    """A trigger for each metric of Prometheus in the settings, counted over the pods of one track where there are more.
+
+    `rests` is for a clock that may take all pods away; `requests` counts those of the pods that a selector matches.
 
     Both are totals over the pods, which KEDA has Kubernetes divide by their number (`AverageValue`): the next number
     of replicas is total / threshold, and the last one plays no part. That is right for a total that stays the same when
@@ -33,8 +41,8 @@ def triggers(
 
     https://keda.sh/docs/latest/scalers/prometheus/. Raises ValueError where a metric is asked for and no Prometheus is.
     """
-    selector = f'namespace="{settings.namespace}"'
-    for query, threshold in _queries(settings, selector):
+    selector = queries.pods_of(settings.namespace, track)
+    for query, threshold in _queries(settings, selector, requests):
         if prometheus is None:
             raise ValueError("an autoscaler that follows a metric of Prometheus needs its URL")
         known = queries.zero_while_none_is_wanted(query, settings.namespace, deployment) if rests else query
@@ -52,11 +60,11 @@ def triggers(
         }
 
 
-def _queries(settings: ServingSettings, selector: str) -> Iterator[tuple[str, float]]:
+def _queries(settings: ServingSettings, selector: str, requests: Callable[[str], str]) -> Iterator[tuple[str, float]]:
     """Queries, each with what one replica may have of it."""
-    requests, wait = settings.autoscaling.requests_per_second, settings.autoscaling.queue_time_ms
-    if requests:
-        yield queries.requests_per_second(selector), requests.target
+    rate, wait = settings.autoscaling.requests_per_second, settings.autoscaling.queue_time_ms
+    if rate:
+        yield requests(selector), rate.target
     if wait is not None:
         yield queries.queue_time_ms(selector, MOST_WAIT * wait), wait
 

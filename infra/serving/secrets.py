@@ -1,7 +1,7 @@
 """The model server's secrets: copied into its namespace from where they are kept, never through the stack."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,19 +91,19 @@ def external_secret_spec(args: ServerSecretsArgs, target: str) -> dict[str, Any]
 
 
 def store_for(
-    cluster: Cluster, vault: VaultSettings | None, reader: ServiceAccount, secrets: Mapping[str, str]
+    cluster: Cluster, vault: VaultSettings | None, reader: ServiceAccount, names: Iterable[str]
 ) -> SecretStore:
-    """Where the cluster's secrets are, which `reader` may read there: in the Vault, or in the cluster's own cloud.
+    """Where the secrets of those names are, which `reader` may read: in the Vault, or in the cluster's own cloud.
 
     Raises SettingsError where there is neither.
     """
     if vault:
         return vault_store(vault, cluster.name)
-    store = cluster.secret_store(f"{cluster.name}-secrets", reader, sorted(set(secrets.values())))
+    store = cluster.secret_store(f"{cluster.name}-secrets", reader, sorted(set(names)))
     if store is None:
         raise SettingsError(
-            f"secrets.vault must be given where serving.secrets are and {cluster.name} has no store of its own; "
-            "add it, or aks.keyVault on aks"
+            f"secrets.vault must be given where serving.secrets or serving.gateway name secrets and {cluster.name} has "
+            "no store of its own; add it, or aks.keyVault on aks"
         )
     return store
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from infra.settings.secrets import ClusterBlock
-from infra.settings.serving import ROLLOUT_SURGE, Exposure
+from infra.settings.serving import ROLLOUT_SURGE, Exposure, ServingSettings
 
 if TYPE_CHECKING:
     from infra.settings.stack import StackSettings
@@ -33,14 +33,40 @@ def replicas_fit_the_pools(stack: StackSettings) -> str | None:
     """A rollout on full pools never waits for a GPU that there cannot be."""
     if not (stack.serving and stack.serving.gpus):
         return None
-    replicas, gpus = stack.serving.replicas.max, stack.serving.gpus
+    pods, gpus = stack.serving.most_pods, stack.serving.gpus
+    key, wanted = _most_pods(stack.serving)
     for block, cluster in (("eks", stack.eks), ("aks", stack.aks)):
         held = cluster.gpu_pods(gpus) if cluster else None
-        if held is not None and replicas + ROLLOUT_SURGE > held:
+        if held is not None and pods > held:
             return (
-                f"serving.replicas.max must fit the GPU pools: a rollout has {ROLLOUT_SURGE} more than {replicas} "
-                f"replicas, and {block}.gpuPools hold {held} with {gpus} GPUs each; "
+                f"{key} must fit the GPU pools: {wanted}, and {block}.gpuPools hold {held} with {gpus} GPUs each; "
                 f"lower it, or raise a pool's max or {block}.gpuTimeSlices"
+            )
+    return None
+
+
+def _most_pods(serving: ServingSettings) -> tuple[str, str]:
+    """The key that bounds the pods, and how many there may be with those that a rolling update adds."""
+    if serving.rollout is None:
+        return "serving.replicas.max", f"a rollout has {ROLLOUT_SURGE} more than {serving.replicas.max} replicas"
+    each = " + ".join(f"{own.replicas.max + ROLLOUT_SURGE}" for own in serving.tracks.values())
+    return (
+        "serving.rollout.tracks.*.replicas.max",
+        f"with {ROLLOUT_SURGE} more for each track's rollout there are {each} = {serving.most_pods} pods",
+    )
+
+
+def checksums_are_of_every_track(stack: StackSettings) -> str | None:
+    """The checksum of one version's files is asked of no other's."""
+    source = stack.model.source if stack.model else None
+    if not (stack.model and source and source.sha256 and stack.serving and stack.serving.rollout):
+        return None
+    for name, track in stack.serving.rollout.tracks.items():
+        if track.model_version not in (None, stack.model.version):
+            return (
+                f"model.source.sha256 must be absent where serving.rollout.tracks.{name}.modelVersion is not "
+                f"model.version, {stack.model.version}, got {track.model_version}: it is of one version's files; "
+                "remove it"
             )
     return None
 
@@ -85,16 +111,20 @@ def groups_are_known_to_every_cluster(stack: StackSettings) -> str | None:
 
 
 def secrets_have_a_store(stack: StackSettings) -> str | None:
-    """Every cluster can ask somebody for the server's secrets."""
-    if not (stack.serving and stack.serving.secrets) or stack.secrets.vault:
+    """Every cluster can ask somebody for the secrets of the server and of its gateway."""
+    if stack.serving is None or stack.secrets.vault:
         return None
+    gateway = stack.serving.gateway
+    if not (stack.serving.secrets or (gateway and gateway.secrets)):
+        return None
+    key = "serving.secrets" if stack.serving.secrets else "serving.gateway"
     if stack.existing:
         return (
-            "secrets.vault must be given where serving.secrets and existing are: that cluster has no store of its own; "
-            "add it or remove serving.secrets"
+            f"secrets.vault must be given where {key} and existing are: that cluster has no store of its own; add it "
+            f"or remove {key}"
         )
     if stack.aks and not stack.aks.key_vault:
-        return "aks.keyVault must be given where serving.secrets and aks are; add aks.keyVault: {} or secrets.vault"
+        return f"aks.keyVault must be given where {key} and aks are; add aks.keyVault: {{}} or secrets.vault"
     return None
 
 
@@ -167,9 +197,38 @@ def sources_can_be_read(stack: StackSettings) -> str | None:
     )
 
 
+def acme_zones_are_in_the_clusters_cloud(stack: StackSettings) -> str | None:
+    """Whoever shows the authority a DNS record may change that zone."""
+    gateway = stack.serving.gateway if stack.serving else None
+    acme = gateway.tls.acme if gateway else None
+    if acme is None:
+        return None
+    key, own = ("route53", ClusterBlock.EKS) if acme.route53 else ("azureDns", ClusterBlock.AKS)
+    for block in ClusterBlock:
+        if block is not own and getattr(stack, block.value):
+            return (
+                f"serving.gateway.tls.acme.{key} needs every cluster of the stack to be {own}, got {block}: pods have "
+                "an identity in their own cloud only; use clusterIssuer or stored"
+            )
+    return None
+
+
+def keys_are_checked_once(stack: StackSettings) -> str | None:
+    """No server asks for a key that the gateway has taken off the request."""
+    gateway = stack.serving.gateway if stack.serving else None
+    taken = gateway and gateway.authentication and gateway.authentication.api_keys
+    if not (stack.serving and taken and "API_KEYS" in stack.serving.secrets):
+        return None
+    return (
+        "serving.secrets must have no API_KEYS where serving.gateway.authentication.apiKeys is given, since the "
+        "gateway takes clients' keys off; remove one"
+    )
+
+
 RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     existing_clusters_can_pull_and_hide,
     replicas_fit_the_pools,
+    checksums_are_of_every_track,
     networks_do_not_overlap,
     queue_time_can_be_kept,
     groups_are_known_to_every_cluster,
@@ -179,4 +238,6 @@ RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     objects_are_in_the_clusters_cloud,
     sources_find_shared_volumes,
     sources_can_be_read,
+    acme_zones_are_in_the_clusters_cloud,
+    keys_are_checked_once,
 )

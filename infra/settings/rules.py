@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from infra.settings import cluster_rules
+from infra.settings import cluster_rules, kserve_rules, tensorflow_serving_rules
 from infra.settings.azure_ml import AzureMlSettings, Compute
 from infra.settings.image import Variant
 from infra.settings.model import Bounds, Settings
+from infra.settings.runtime import Runtime
 from infra.settings.sagemaker_types import GPU_TYPES
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def gpu_targets_have_a_gpu_image(stack: StackSettings) -> str | None:
 
 
 def _gpu_targets(stack: StackSettings) -> Iterator[str]:
-    if stack.serving and stack.serving.gpus:
+    if stack.serving and stack.serving.gpus and stack.serving.runtime is not Runtime.TENSORFLOW_SERVING:
         yield "serving.gpus is above 0"
     if stack.sagemaker and not stack.sagemaker.aws_image:
         blocks = {"realTime": stack.sagemaker.real_time, "asynchronous": stack.sagemaker.asynchronous}
@@ -107,6 +108,9 @@ def _bounds(stack: StackSettings) -> Iterator[tuple[str, Bounds]]:
         yield from ((f"eks.gpuPools.{name}", pool) for name, pool in stack.eks.gpu_pools.items())
     if stack.serving:
         yield "serving.replicas", stack.serving.replicas
+        for name, own in (stack.serving.rollout.tracks if stack.serving.rollout else {}).items():
+            if own.replicas:
+                yield f"serving.rollout.tracks.{name}.replicas", own.replicas
     if stack.sagemaker and stack.sagemaker.real_time:
         yield "sagemaker.realTime.instances", stack.sagemaker.real_time.instances
     if stack.sagemaker and stack.sagemaker.asynchronous:
@@ -179,4 +183,6 @@ RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     pools_of_azure_ml_are_used,
     sources_are_for_clusters,
     *cluster_rules.RULES,
+    *kserve_rules.RULES,
+    *tensorflow_serving_rules.RULES,
 )

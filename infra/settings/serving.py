@@ -1,6 +1,7 @@
 """The `serving` block."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -8,19 +9,25 @@ from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.access import AccessSettings
 from infra.settings.autoscaling import AutoscalingSettings
-from infra.settings.model import Bounds, ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
+from infra.settings.gateway import GatewaySettings
+from infra.settings.kserve import KServeSettings
+from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
+from infra.settings.replicas import ROLLOUT_SURGE, ReplicaSettings
+from infra.settings.rollout import RolloutSettings, Traffic
+from infra.settings.runtime import Runtime
 from infra.settings.secrets import SecretVariables
-
-ROLLOUT_SURGE = 1
-"""Pods above `replicas.max` while a rollout is under way."""
+from infra.settings.tensorflow_serving import TensorFlowServingSettings
 
 RESERVED_NAMESPACES = (
     "azure-ml",
     "azureml",
+    "cert-manager",
     "default",
+    "envoy-gateway-system",
     "falco",
     "gpu-operator",
     "keda",
+    "kserve",
     "kube-node-lease",
     "kube-public",
     "kube-system",
@@ -38,18 +45,6 @@ class Exposure(StrEnum):
 
     CLUSTER = "cluster"
     NETWORK = "network"
-
-
-class ReplicaSettings(Bounds):
-    """How many copies of the server run; the autoscaler moves between the bounds."""
-
-    min: Annotated[int, Field(ge=1), unit("replicas")] = 1
-    """Fewest replicas."""
-    max: Annotated[int, Field(ge=1), unit("replicas")] = 2
-    """Most replicas; with the one extra that a rollout needs they must fit the GPU pools."""
-    min_outside_office_hours: Annotated[int | None, Field(ge=0), unit("replicas")] = None
-    """Fewest replicas outside `officeHours`; absent means `min` around the clock. At 0 nothing answers then, whatever
-    the load."""
 
 
 class ResourceSettings(Settings):
@@ -97,6 +92,10 @@ class ServingSettings(Settings):
 
     namespace: Annotated[DnsLabel, AfterValidator(_own)] = "serving"
     """Kubernetes namespace that the stack creates for it."""
+    runtime: Runtime = Runtime.MODEL_SERVER
+    """What answers requests: the stack's own server, or another one in its place (docs/runtimes.md)."""
+    kserve: KServeSettings | None = None
+    """KServe, where `runtime` is `kserve`; absent takes the defaults."""
     gpus: Annotated[int, Field(ge=0, le=8), unit("GPUs")] = 1
     """GPUs (or slices, where GPUs are shared) per replica; 0 runs on CPU. A server uses one: for more, add replicas."""
     gpu_memory_limit_mib: Annotated[int | None, Field(ge=1), unit("MiB")] = None
@@ -105,6 +104,8 @@ class ServingSettings(Settings):
     """Replay captured CUDA graphs; for models in whose tensors only the batch size varies."""
     workers: Annotated[int, Field(ge=1, le=64), unit("processes")] = 1
     """Server processes per replica, on CPU; more than 1 pays for models under 1 ms. Memory and queues are for each."""
+    tensor_flow_serving: TensorFlowServingSettings | None = None
+    """TensorFlow Serving, where `runtime` is `tensorflow-serving`."""
     replicas: ReplicaSettings = ReplicaSettings()
     """Bounds of the replica count."""
     resources: ResourceSettings = ResourceSettings()
@@ -113,12 +114,16 @@ class ServingSettings(Settings):
     """Serve gRPC too, on a port of its own of the same Service, to the same clients."""
     tracing: TracingSettings | None = None
     """Distributed tracing; absent traces nothing."""
+    rollout: RolloutSettings | None = None
+    """Versions side by side and the share of the requests that each gets; absent serves one."""
     autoscaling: AutoscalingSettings = AutoscalingSettings()
     """The horizontal pod autoscaler."""
     exposure: Exposure = Exposure.CLUSTER
     """`cluster` serves `clientNamespaces`; `network` adds an internal load balancer, open to all of the VPC."""
     client_namespaces: tuple[DnsLabel, ...] = ()
     """Namespaces of the cluster whose pods may call the server."""
+    gateway: GatewaySettings | None = None
+    """One URL with TLS, authentication and a rate limit, in front of the server; absent means there is none."""
     secrets: SecretVariables
     """Variables of the server whose values are secrets, by their names there: `{ADMIN_TOKEN: model-server-token}`."""
     access: AccessSettings = AccessSettings()
@@ -134,3 +139,40 @@ class ServingSettings(Settings):
         if self.gpus and self.workers > 1:
             raise ValueError(f"workers must be 1 where gpus is above 0, got {self.workers}; add replicas instead")
         return self
+
+    @model_validator(mode="after")
+    def _clients_pass_what_knows_the_weights(self) -> Self:
+        if self.rollout is None:
+            return self
+        traffic = self.rollout.traffic
+        if traffic is Traffic.GATEWAY_API and not self.gateway:
+            raise ValueError(
+                "rollout.traffic must be istio, linkerd or blue-green where gateway is absent, got gateway-api; change "
+                "it, or add gateway"
+            )
+        if self.gateway and traffic is not Traffic.GATEWAY_API:
+            raise ValueError(
+                f"rollout.traffic must be gateway-api where gateway is given, got {traffic}: the gateway's own route "
+                "has the weights; change it, or remove gateway"
+            )
+        if traffic.is_mesh and self.exposure is Exposure.NETWORK:
+            raise ValueError(
+                f"exposure must be cluster where rollout.traffic is {traffic}, got network: clients outside the mesh "
+                "know nothing of weights; change one"
+            )
+        return self
+
+    @property
+    def tracks(self) -> Mapping[str | None, Self]:
+        """The settings of each track by name; without a rollout, those of the one track by None."""
+        if self.rollout is None:
+            return {None: self}
+        return {
+            name: self.model_copy(update={"rollout": None, "replicas": track.replicas or self.replicas})
+            for name, track in self.rollout.tracks.items()
+        }
+
+    @property
+    def most_pods(self) -> int:
+        """How many pods may run at once, while all tracks have as many as they may and are rolled out."""
+        return sum(track.replicas.max + ROLLOUT_SURGE for track in self.tracks.values())

@@ -19,6 +19,8 @@ SOURCES = (
     ("github.com/kedacore/keda/v2", "keda", "config/crd/bases/*.yaml"),
     ("github.com/external-secrets/external-secrets", "crds", "config/crds/bases/*.yaml"),
     ("github.com/prometheus-operator/prometheus-operator", "crds", "example/prometheus-operator-crd-full/*.yaml"),
+    ("github.com/cert-manager/cert-manager", "crds", "deploy/crds/*.yaml"),
+    ("github.com/envoyproxy/gateway", "crds", "charts/gateway-helm/charts/crds/crds/generated/*.yaml"),
     ("sigs.k8s.io/gateway-api", "crds", "config/crd/standard/*.yaml"),
     ("istio.io/api", "crds", "kubernetes/customresourcedefinitions.gen.yaml"),
     ("github.com/argoproj/argo-cd/v2", "crds", "manifests/crds/*-crd.yaml"),
@@ -26,6 +28,9 @@ SOURCES = (
 
 SHARED = Path(__file__).parents[3] / "shared" / "crds"
 """Definitions that no package registry carries, KServe's and Linkerd's, on machines that have them."""
+
+UNREGISTERED = ("linkerd.io", "policy.linkerd.io", "serving.kserve.io")
+"""The API groups that are defined there."""
 
 
 class _Loader(yaml.CSafeLoader):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cluster.api import Api, Document, RefusedError
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.custom_resources import SHARED, UNREGISTERED
 from tests.cluster.objects import applied, remove, stored
 from tests.cluster.stacks import Stack
 from tests.cluster.variants import STACKS
@@ -20,6 +21,14 @@ CLUSTERS = [
     ("everything elsewhere", "existing"),
     ("models on a volume", "eks"),
     ("models in an image", "eks"),
+    ("canary behind a gateway", "eks"),
+    ("a gateway with tokens and a public certificate", "eks"),
+    ("canary in Istio", "eks"),
+    ("canary in Linkerd", "eks"),
+    ("blue and green", "eks"),
+    ("KServe", "eks"),
+    ("KServe with a transformer", "eks"),
+    ("TensorFlow Serving", "eks"),
 ]
 
 
@@ -28,6 +37,8 @@ def objects(request: pytest.FixtureRequest, plane: ControlPlane) -> Generator[Se
     """The objects of one cluster of one stack, which leave the API server again, last made first."""
     name, cluster = request.param
     found = STACKS[name]().objects[cluster]
+    if not SHARED.is_dir() and any(each["apiVersion"].partition("/")[0] in UNREGISTERED for each in found):
+        pytest.skip("definitions of KServe and Linkerd are in no package registry; put them below shared/crds")
     yield found
     remove(plane.api, found)
 
@@ -62,13 +73,16 @@ def stated(api: Api, document: Document) -> Document:
 
 
 MISTAKES: Mapping[str, tuple[str, Any]] = {
+    "BackendTrafficPolicy": ("spec.rateLimit.local.rules.0.limit.unit", "Fortnight"),
     "Deployment": ("spec.template.spec.containers.0.resorces", {}),
     "EC2NodeClass": ("spec.amiSelectorTerms.0.alias", "al2023"),
     "ExternalSecret": ("spec.data.0.remoteRef.proprty", "value"),
+    "HTTPRoute": ("spec.rules.0.backendRefs.0.weight", "many"),
     "NodePool": ("spec.disruption.consolidateAfter", "five minutes"),
     "PrometheusRule": ("spec.groups.0.rules.0.for", "10 minutes"),
     "ResourceQuota": ("spec.hard.pods", "many"),
     "ScaledObject": ("spec.trigger", []),
+    "SecurityPolicy": ("spec.apiKeyAuth.credentialRef", []),
     "ServiceMonitor": ("spec.endpoints.0.interval", "15 s"),
 }
 """For each of these kinds a path, and a value that a server must not take there."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.cluster.stacks import DIGEST, Stack, planned, shipped
+from tests.cluster.stacks import DIGEST, IMAGE, Stack, planned, shipped
 
 MANAGED = ("sagemaker", "lambda", "azureMl", "containerInstances")
 """Blocks that serve the models of the image, beside which no others are served."""
@@ -97,6 +97,47 @@ def image() -> Stack:
     return shipped("prod", {"model": {"source": source}}, without=("aks", *MANAGED))
 
 
+STABLE = {"weight": 90, "modelVersion": "1", "replicas": {"min": 3, "max": 6, "minOutsideOfficeHours": 1}}
+CANARY = {"weight": 10, "modelVersion": "2", "image": f"{IMAGE}@{DIGEST}", "replicas": {"min": 1, "max": 2}}
+CANARIES = {"stable": STABLE, "canary": CANARY}
+FLIP = {
+    "blue": {"weight": 100, "modelVersion": "1", "replicas": {"min": 2, "max": 4}},
+    "green": {"weight": 0, "modelVersion": "2", "replicas": {"min": 2, "max": 4}},
+}
+GATEWAY: Mapping[str, Any] = {
+    "hostName": "predict.example.com",
+    "tls": {"stored": {"certificate": "tls-certificate", "key": "tls-key"}},
+    "authentication": {"apiKeys": {"shop": "key-of-shop"}},
+    "rateLimit": {"requestsPerSecond": 100},
+}
+ACME = {"email": "ml-platform@example.com", "route53": {"zoneId": "Z0123456789ABCDEFGHIJ"}}
+JWT = {
+    "issuer": "https://login.example.com",
+    "audiences": ["predictions"],
+    "jwksUrl": "https://login.example.com/keys",
+}
+
+
+def serving(**changes: Any) -> Stack:
+    """Prod's model on EKS, served otherwise."""
+    return shipped("prod", {"serving": changes}, without=("aks", "training", "mlflow", "security", *MANAGED))
+
+
+def rollout(traffic: str, tracks: Mapping[str, Any] = CANARIES, **changes: Any) -> Stack:
+    """Two versions side by side, over HTTP and gRPC."""
+    return serving(grpc=True, rollout={"traffic": traffic, "tracks": tracks}, **changes)
+
+
+def tensorflow_serving() -> Stack:
+    """SavedModels out of S3."""
+    image = {"image": f"tensorflow/serving:2.20.0@{DIGEST}"}
+    changes = {
+        "model": {"version": "3", "source": {"url": "s3://models-of-all/saved"}, "batching": {"maxSize": 32}},
+        "serving": {"runtime": "tensorflow-serving", "tensorFlowServing": image},
+    }
+    return shipped("dev", changes, without=MANAGED)
+
+
 STACKS: Mapping[str, Callable[[], Stack]] = {
     "dev": lambda: shipped("dev"),
     "prod": lambda: shipped("prod"),
@@ -105,4 +146,14 @@ STACKS: Mapping[str, Callable[[], Stack]] = {
     "everything elsewhere": elsewhere,
     "models on a volume": volume,
     "models in an image": image,
+    "canary behind a gateway": lambda: rollout("gateway-api", gateway=GATEWAY),
+    "a gateway with tokens and a public certificate": lambda: serving(
+        gateway={**GATEWAY, "tls": {"acme": ACME}, "authentication": {"jwt": JWT}}
+    ),
+    "canary in Istio": lambda: rollout("istio", exposure="cluster"),
+    "canary in Linkerd": lambda: rollout("linkerd", exposure="cluster"),
+    "blue and green": lambda: rollout("blue-green", FLIP),
+    "KServe": lambda: serving(runtime="kserve"),
+    "KServe with a transformer": lambda: serving(runtime="kserve", kserve={"transformer": {"min": 1, "max": 2}}),
+    "TensorFlow Serving": tensorflow_serving,
 }

@@ -99,12 +99,15 @@ class Scopes:
 
 
 def rights(azure: AzureSettings, access: Access, own: Scopes) -> list[Right]:
-    """What `access` takes, of what lies in Azure: all secrets and images of the stack, and whole containers of blobs.
+    """What `access` takes, of what lies in Azure: all secrets and images of the stack, whole containers and zones.
 
     A role has no bounds inside a container. Raises SettingsError where the settings do not say where something is.
     """
     found = [*_blob_rights("reads", BuiltInRole.STORAGE_BLOB_DATA_READER, azure, access.reads)]
     found += _blob_rights("writes", BuiltInRole.STORAGE_BLOB_DATA_CONTRIBUTOR, azure, access.writes)
+    if access.dns_zone and access.dns_zone.startswith("/subscriptions/"):
+        # No built-in role is for text records alone (https://cert-manager.io/docs/configuration/acme/dns01/azuredns/).
+        found.append(Right(name="dns", role=BuiltInRole.DNS_ZONE_CONTRIBUTOR, scope=access.dns_zone))
     if access.images and own.registry is not None:
         found.append(Right(name="images", role=BuiltInRole.ACR_PULL, scope=own.registry))
     if not access.secrets:

@@ -26,7 +26,8 @@ def access_policy(aws: AwsSettings, access: Access, registry: str) -> str | None
     images = image_statements(aws, registry) if access.images else []
     services = [*(["secretsmanager"] if secrets else []), *(["s3"] if objects else [])]
     keys = [key_statement(aws, services, writes=bool(access.writes))] if services else []
-    return policy(*secrets, *objects, *images, *keys) if services or images else None
+    zone = zone_statements(aws, access.dns_zone) if access.dns_zone and access.dns_zone.startswith("Z") else []
+    return policy(*secrets, *objects, *images, *keys, *zone) if services or images or zone else None
 
 
 def image_statements(aws: AwsSettings, registry: str) -> list[Mapping[str, Any]]:
@@ -37,6 +38,19 @@ def image_statements(aws: AwsSettings, registry: str) -> list[Mapping[str, Any]]
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     repositories = f"arn:{aws.partition}:ecr:{aws.region}:{aws.account_id}:repository/{registry}/*"
     return [{"Action": "ecr:GetAuthorizationToken", "Resource": "*"}, {"Action": pull, "Resource": repositories}]
+
+
+def zone_statements(aws: AwsSettings, zone: str) -> list[Mapping[str, Any]]:
+    """Text records of the hosted zone, and whether a change has reached every server.
+
+    https://cert-manager.io/docs/configuration/acme/dns01/route53/
+    """
+    records = {
+        "Action": ["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"],
+        "Resource": f"arn:{aws.partition}:route53:::hostedzone/{zone}",
+        "Condition": {"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["TXT"]}},
+    }
+    return [{"Action": "route53:GetChange", "Resource": f"arn:{aws.partition}:route53:::change/*"}, records]
 
 
 def secret_statement(aws: AwsSettings, names: Iterable[str]) -> Mapping[str, Any]:

@@ -27,7 +27,15 @@ BOARD: Any = json.loads(dashboard("Model server", SELECTOR))
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
 SCALING = [queries.requests_per_second(SELECTOR), queries.queue_time_ms(SELECTOR, 40)]
-EXPRESSIONS = [*QUERIES, *(rule["expr"] for rule in RULES.values()), *SCALING]
+TRACKS = {"stable": None, "canary": queries.wanted_replicas("serving", "model-server-canary")}
+(BY_TRACK,) = rule_groups(OBJECTIVES, SELECTOR, contract.ExecutionProvider.CUDA, tracks=TRACKS)
+BOARD_BY_TRACK: Any = json.loads(dashboard("Model server", SELECTOR, by_track=True))
+SPLIT = [
+    *(rule["expr"] for rule in BY_TRACK["rules"]),
+    *(target["expr"] for panel in BOARD_BY_TRACK["panels"] for target in panel.get("targets", [])),
+    queries.requests_per_second(queries.pods_of("serving", "canary")),
+]
+EXPRESSIONS = [*QUERIES, *(rule["expr"] for rule in RULES.values()), *SCALING, *SPLIT]
 
 
 def series() -> set[str]:
@@ -56,7 +64,7 @@ def test_a_query_asks_for_labels_that_its_metric_has_and_for_this_service_only(e
     for name, matchers in selected:
         metric = by_name.get(name) or by_name[re.sub(r"_(bucket|sum|count)$", "", name)]
         labels = set(re.findall(r'(\w+)[!=]~?"', matchers))
-        assert labels - {"namespace"} <= set(metric.labels)
+        assert labels - {"namespace", queries.TRACK_LABEL} <= set(metric.labels)
         assert matchers.startswith(SELECTOR)
 
 
@@ -157,7 +165,7 @@ WANTED = queries.wanted_replicas("serving", "model-server")
 
 
 def test_a_server_is_read_as_often_as_autoscaling_reckons_with() -> None:
-    service = SimpleNamespace(namespace="serving", labels={}, port_name="http")
+    service = SimpleNamespace(namespace="serving", labels={}, tracks={}, port_name="http")
     (endpoint,) = service_monitor_spec(cast("MonitoredService", service))["endpoints"]
 
     assert endpoint["interval"] == f"{queries.SCRAPE_SECONDS}s"
@@ -185,6 +193,14 @@ def waited(
     queue = 'inference_queue_duration_seconds_{part}{{model="digits"'
     model = counted('inference_model_duration_seconds_sum{model="digits"', work or dict.fromkeys(PODS, "0+7.5x8"))
     return counted(queue.format(part="sum"), seconds) + counted(queue.format(part="count"), waits) + model
+
+
+def of_tracks(stable: str, canary: str) -> list[dict[str, str]]:
+    """Requests that ask a model, of one pod of each track."""
+    name = 'inference_request_duration_seconds_count{route="/predict",namespace="serving",track='
+    return [
+        {"series": f'{name}"{track}"}}', "values": values} for track, values in (("stable", stable), ("canary", canary))
+    ]
 
 
 IDLE: dict[str, str] = dict.fromkeys(PODS, "0x8")
@@ -216,6 +232,8 @@ WANTS_NONE = [
                             {"a": "0+1.5x8", "b": "0+5x8"}), 5),
         (SCALING[1], waited({"a": "0+15x8"}, {"a": "0+30x8"}, IDLE), 0),
         (SCALING[1], [], None),
+        # 30 a scrape of the stable track, 60 of the canary.
+        (queries.requests_per_second(queries.pods_of("serving", "canary")), of_tracks("0+30x8", "0+60x8"), 4),
     ],
 )  # fmt: skip
 def test_prometheus_itself_counts_the_load_and_tells_none_from_unknown(
@@ -246,11 +264,7 @@ def evaluate(
         "input_series": series,
         "promql_expr_test": [{"expr": f"round({expression}, 0.001)", "eval_time": at, "exp_samples": expected}],
     }
-    (folder / "test.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}), encoding="utf-8")
-
-    done = subprocess.run(["promtool", "test", "rules", str(folder / "test.yaml")], capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_promtool([], case, folder)
 
 
 def test_a_service_that_rests_is_missed_only_while_it_should_run() -> None:
@@ -277,10 +291,66 @@ def test_prometheus_itself_misses_a_resting_service_only_while_it_should_run(
             {"eval_time": "10m", "alertname": "MetricsMissing", "exp_alerts": [alert] if fires else []}
         ],
     }
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
-    test = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [case]}
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test), encoding="utf-8")
+    run_promtool(groups, case, tmp_path)
 
-    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "test.yaml")], capture_output=True, text=True)
+
+def run_promtool(groups: list[dict[str, Any]], case: dict[str, Any], folder: Path) -> None:
+    """Asserts that a case holds for rules in a real Prometheus' engine."""
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+    test = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [case]}
+    (folder / "test.yaml").write_text(yaml.safe_dump(test), encoding="utf-8")
+
+    done = subprocess.run(["promtool", "test", "rules", str(folder / "test.yaml")], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_and_graphs_of_tracks_are_each_about_one() -> None:
+    absent = {rule["expr"] for rule in BY_TRACK["rules"] if rule["alert"] == "MetricsMissing"}
+    others = [rule["expr"] for rule in BY_TRACK["rules"] if rule["alert"] != "MetricsMissing"]
+    legends = [target["legendFormat"] for panel in BOARD_BY_TRACK["panels"] for target in panel.get("targets", [])]
+
+    assert absent == {
+        'absent(inference_ready{namespace="serving",track="stable"})',
+        f'absent(inference_ready{{namespace="serving",track="canary"}}) and on() {TRACKS["canary"]} > 0',
+    }
+    assert [expr for expr in others if not re.search(r"by \((le, )?track\)", expr)] == []
+    assert [legend for legend in legends if not legend.startswith("{{track}} ")] == []
+    assert {rule["alert"] for rule in BY_TRACK["rules"]} == set(RULES)
+
+
+@promtool
+def test_prometheus_itself_tells_which_track_fails(tmp_path: Path) -> None:
+    requests = (
+        'inference_requests_total{{route="/predict",method="POST",code="{code}",namespace="serving",track="{track}"}}'
+    )
+    counts = [("stable", "200", "0+60x20"), ("canary", "200", "0+60x20"), ("canary", "500", "0+30x20")]
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {"series": requests.format(track=track, code=code), "values": values} for track, code, values in counts
+        ],
+        "alert_rule_test": [
+            {
+                "eval_time": "15m",
+                "alertname": "HighErrorRate",
+                "exp_alerts": [
+                    {
+                        "exp_labels": {"severity": "critical", "track": "canary"},
+                        "exp_annotations": RULES["HighErrorRate"]["annotations"],
+                    }
+                ],
+            }
+        ],
+        "promql_expr_test": [
+            {
+                "expr": queries.error_ratio(SELECTOR, "5m", queries.TRACK_LABEL),
+                "eval_time": "15m",
+                "exp_samples": [
+                    {"labels": '{track="stable"}', "value": 0},
+                    {"labels": '{track="canary"}', "value": 1 / 3},
+                ],
+            }
+        ],
+    }
+    run_promtool([BY_TRACK], case, tmp_path)

@@ -11,7 +11,8 @@ from inference_app import contract
 from infra.monitoring.service import ServiceMonitoring, ServiceMonitoringArgs
 from infra.preview import Plan
 from infra.preview.checks import check_plan
-from infra.serving.model_server import ModelServer, ModelServerArgs
+from infra.serving.model_server import ModelServer
+from infra.serving.runtime import RuntimeArgs
 from infra.settings.monitoring import ObjectiveSettings
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
@@ -23,11 +24,21 @@ RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 CONFIG = "kubernetes:core/v1:ConfigMap"
 
 
-def build(cluster: Any, opts: pulumi.ResourceOptions, least_outside_hours: int | None = None) -> None:
+TRACKS: dict[str, Any] = {
+    "stable": {"weight": 90},
+    "canary": {"weight": 10, "replicas": {"minOutsideOfficeHours": 0}},
+}
+
+
+def build(
+    cluster: Any, opts: pulumi.ResourceOptions, least_outside_hours: int | None = None, rollout: Any = None
+) -> None:
     replicas = {"minOutsideOfficeHours": least_outside_hours}
-    server_args = ModelServerArgs(
+    server_args = RuntimeArgs(
         model=ModelSettings(name="digits"),
-        settings=ServingSettings.model_validate({"namespace": "models", "replicas": replicas}),
+        settings=ServingSettings.model_validate(
+            {"namespace": "models", "replicas": replicas, "rollout": rollout}, strict=False
+        ),
         office_hours=OfficeHoursSettings.model_validate({"timeZone": "Europe/Berlin"}),
         cluster=cluster,
         image="r/m@sha256:1",
@@ -100,3 +111,32 @@ def test_a_server_that_may_have_no_pods_at_night_is_not_missed_then(least: int |
 
     wanted = f'namespace="{deployment["namespace"]}",deployment="{deployment["name"]}"'
     assert (wanted in rules["MetricsMissing"]) == rests
+
+
+@pytest.fixture(scope="module")
+def rollout() -> Plan:
+    return on_cluster(partial(build, rollout={"traffic": "istio", "tracks": TRACKS}))
+
+
+def test_each_pod_of_a_track_is_scraped_once_and_its_series_name_the_track(rollout: Plan) -> None:
+    spec = rollout.one(MONITOR).inputs["spec"]
+    ((found,), app) = spec["selector"]["matchExpressions"], spec["selector"]["matchLabels"]
+    services = [each.inputs["metadata"] for each in rollout.of_type("kubernetes:core/v1:Service")]
+    pods = [each.inputs["spec"]["template"]["metadata"] for each in rollout.of_type("kubernetes:apps/v1:Deployment")]
+
+    assert found == {"key": "track", "operator": "Exists"}
+    assert [
+        each["name"] for each in services if app.items() <= each["labels"].items() and "track" in each["labels"]
+    ] == [
+        "model-server-canary",
+        "model-server-stable",
+    ]
+    assert spec["podTargetLabels"] == ["track"]
+    assert {pod["labels"]["track"] for pod in pods} == set(TRACKS)
+
+
+def test_a_track_that_may_have_no_pods_at_night_is_not_missed_then_and_the_other_is(rollout: Plan) -> None:
+    rules = rollout.one(RULE).inputs["spec"]["groups"][0]["rules"]
+    missed = [rule["expr"] for rule in rules if rule["alert"] == "MetricsMissing"]
+
+    assert [("stable" in expr, "model-server-canary" in expr) for expr in missed] == [(True, False), (False, True)]

@@ -34,9 +34,17 @@ def settings(autoscaling: dict[str, Any] | None = None, **replicas: int) -> Serv
     return ServingSettings.model_validate({"namespace": "models", "replicas": bounds, "autoscaling": chosen})
 
 
+def args(
+    served: ServingSettings, hours: OfficeHoursSettings | None = HOURS, track: str | None = None
+) -> AutoscalerArgs:
+    return AutoscalerArgs(
+        settings=served, deployment="server", track=track, metadata={}, office_hours=hours, prometheus=PROMETHEUS
+    )
+
+
 def scaled_object(outside: int | None = None, **autoscaling: Any) -> Any:
     bounds = {} if outside is None else {"minOutsideOfficeHours": outside}
-    return scaled_object_spec(settings(autoscaling, **bounds), HOURS, "server", PROMETHEUS)
+    return scaled_object_spec(args(settings(autoscaling, **bounds)))
 
 
 def triggers(spec: Any, kind: str) -> list[Any]:
@@ -107,7 +115,7 @@ def test_the_least_number_of_replicas_is_their_minimum_in_office_hours_and_the_o
 def test_without_another_minimum_at_night_the_replicas_never_fall_below_theirs(
     hours: OfficeHoursSettings | None,
 ) -> None:
-    spec = scaled_object_spec(settings(REQUESTS), hours, "server", PROMETHEUS)
+    spec = scaled_object_spec(args(settings(REQUESTS), hours))
 
     assert spec["minReplicaCount"] == 2
     assert triggers(spec, "cron") == []
@@ -206,3 +214,17 @@ def test_a_planted_mistake_is_found_where_it_is(key: str, wrong: Any, path: str)
 
     assert list(check_resource(scaler)) == []
     assert path in {problem.path for problem in check_resource(planted)}
+
+
+def test_keda_is_needed_where_one_track_rests() -> None:
+    tracks = {"stable": {"weight": 100}, "canary": {"weight": 0, "replicas": {"minOutsideOfficeHours": 0}}}
+    split = ServingSettings.model_validate({"rollout": {"traffic": "istio", "tracks": tracks}}, strict=False)
+
+    assert needs_keda(split, HOURS)
+    assert not needs_keda(split, None)
+
+
+def test_a_track_is_scaled_by_its_own_load_under_its_own_name() -> None:
+    spec = scaled_object_spec(args(settings(REQUESTS), track="canary"))
+
+    assert 'track="canary"' in triggers(spec, "prometheus")[0]["metadata"]["query"]

@@ -10,7 +10,8 @@ from inference_app import contract
 from infra.clusters.cluster import InternalLoadBalancer
 from infra.preview import Plan, Resource
 from infra.preview.checks import check_plan
-from infra.serving.model_server import ModelServer, ModelServerArgs
+from infra.serving.model_server import ModelServer
+from infra.serving.runtime import RuntimeArgs
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ROLLOUT_SURGE, ServingSettings
@@ -36,7 +37,7 @@ def preview(
     settings = ServingSettings.model_validate(changes, strict=False)
 
     def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
-        args = ModelServerArgs(
+        args = RuntimeArgs(
             model=ModelSettings.model_validate({"name": "digits", "batching": batching or {}}),
             settings=settings,
             cluster=replace(cluster, internal_load_balancer=balancer),

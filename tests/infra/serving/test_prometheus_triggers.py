@@ -25,6 +25,15 @@ def test_each_replica_is_meant_to_have_the_share_of_its_capacity_that_the_settin
     assert trigger["metadata"]["query"] == queries.requests_per_second('namespace="models"')
 
 
+def test_a_track_is_scaled_by_the_load_of_its_own_pods() -> None:
+    canary = [*triggers(settings(**BOTH), "server-canary", PROMETHEUS, rests=True, track="canary")]
+
+    for trigger in canary:
+        query = trigger["metadata"]["query"]
+        assert query.count('namespace="models",track="canary"') == query.count("inference_")
+        assert 'deployment="server-canary"' in query
+
+
 def test_a_pods_wait_counts_up_to_twice_its_goal() -> None:
     (trigger,) = made(queueTimeMs=12.5)
 

@@ -133,20 +133,20 @@ def test_without_a_vault_each_secret_is_asked_of_the_clusters_cloud_once() -> No
     cluster = CloudCluster(AWS)
     secrets = {"A": "token", "B": "key", "C": "token"}
 
-    assert store_for(cast("Cluster", cluster), None, READER, secrets) == AWS
+    assert store_for(cast("Cluster", cluster), None, READER, secrets.values()) == AWS
     assert cluster.asked == [("eks-secrets", READER, ["key", "token"])]
 
 
 def test_a_vault_is_there_for_every_cluster() -> None:
     cluster = CloudCluster(AWS)
 
-    assert store_for(cast("Cluster", cluster), vault(), READER, {"A": "token"}) == vault_store(vault(), "eks")
+    assert store_for(cast("Cluster", cluster), vault(), READER, ["token"]) == vault_store(vault(), "eks")
     assert cluster.asked == []
 
 
 def test_a_cluster_without_a_store_needs_a_vault() -> None:
     with pytest.raises(SettingsError, match=r"secrets\.vault must be given .* and eks has no store"):
-        store_for(cast("Cluster", CloudCluster(None)), None, READER, {"A": "token"})
+        store_for(cast("Cluster", CloudCluster(None)), None, READER, ["token"])
 
 
 def test_a_vault_is_asked_by_the_operators_account_of_that_cluster() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.settings import rules
+from infra.settings import kserve_rules, rules, tensorflow_serving_rules
 from infra.settings.messages import line
 from infra.settings.stack import StackSettings
 from tests.infra.samples import AKS as PLAIN_AKS
@@ -21,6 +21,14 @@ EXISTING = {
 }
 VAULT = {"server": "https://vault.example.com:8200", "role": "model-server"}
 REAL_TIME = {"instanceType": "ml.g5.xlarge", "inNetwork": True}
+GATEWAY: dict[str, Any] = {"hostName": "predict.example.com", "tls": {"clusterIssuer": "company"}}
+KEYED = {**GATEWAY, "authentication": {"apiKeys": {"shop": "key-of-shop"}}}
+ACME = {"email": "ml@example.com", "route53": {"zoneId": "Z0123456789ABCDEFGHIJ"}}
+BLUE_GREEN: dict[str, Any] = {
+    "blue": {"weight": 100, "modelVersion": "1"},
+    "green": {"weight": 0, "modelVersion": "2"},
+}
+RESTING = {"weight": 0, "replicas": {"min": 1, "max": 2, "minOutsideOfficeHours": 0}}
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("blocks_have_what_they_stand_on",
@@ -90,6 +98,28 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
      "or remove serving.secrets"),
     ("secrets_have_a_store", {"azure": AZURE, "aks": PLAIN_AKS, "serving.secrets": {"ADMIN_TOKEN": "token"}},
      "aks.keyVault must be given where serving.secrets and aks are; add aks.keyVault: {} or secrets.vault"),
+    ("secrets_have_a_store", {"azure": AZURE, "aks": PLAIN_AKS, "serving.gateway": KEYED},
+     "aks.keyVault must be given where serving.gateway and aks are; add aks.keyVault: {} or secrets.vault"),
+    ("keys_are_checked_once", {"serving.gateway": KEYED, "serving.secrets": {"API_KEYS": "keys"}},
+     "serving.secrets must have no API_KEYS where serving.gateway.authentication.apiKeys is given, since the gateway "
+     "takes clients' keys off; remove one"),
+    ("acme_zones_are_in_the_clusters_cloud",
+     {"azure": AZURE, "aks": PLAIN_AKS, "serving.gateway": {**GATEWAY, "tls": {"acme": ACME}}},
+     "serving.gateway.tls.acme.route53 needs every cluster of the stack to be eks, got aks: pods have an identity in "
+     "their own cloud only; use clusterIssuer or stored"),
+    ("checksums_are_of_every_track",
+     {"model.version": "1", "model.source": {"url": "s3://models", "sha256": "0" * 64},
+      "serving.rollout": {"traffic": "blue-green", "tracks": BLUE_GREEN}},
+     "model.source.sha256 must be absent where serving.rollout.tracks.green.modelVersion is not model.version, 1, got "
+     "2: it is of one version's files; remove it"),
+    ("replicas_fit_the_pools",
+     {"serving.replicas": {"max": 3}, "serving.rollout": {"traffic": "blue-green", "tracks": BLUE_GREEN}},
+     "serving.rollout.tracks.*.replicas.max must fit the GPU pools: with 1 more for each track's rollout there are 4 + "
+     "4 = 8 pods, and eks.gpuPools hold 6 with 1 GPUs each; lower it, or raise a pool's max or eks.gpuTimeSlices"),
+    ("schedules_have_hours",
+     {"serving.rollout": {"traffic": "blue-green", "tracks": {**BLUE_GREEN, "green": RESTING}}},
+     "serving.rollout.tracks.green.replicas.minOutsideOfficeHours needs the block officeHours, which is absent; add it "
+     "or remove serving.rollout.tracks.green.replicas.minOutsideOfficeHours"),
     ("vault_tells_clusters_apart", {"azure": AZURE, "aks": PLAIN_AKS, "secrets": {"vault": VAULT}},
      "secrets.vault.authMounts must give each cluster a mount of its own, got kubernetes, kubernetes for eks, aks"),
     ("training_fits_a_gpu_node", {"training": {"gpus": 4}},
@@ -143,7 +173,9 @@ def test_a_broken_rule_is_told_in_one_line(rule: str, changes: dict[str, Any], t
 
 
 def test_every_rule_has_a_case() -> None:
-    assert {rule for rule, _, _ in CASES} == {rule.__name__ for rule in rules.RULES}
+    elsewhere = (*kserve_rules.RULES, *tensorflow_serving_rules.RULES)
+
+    assert {rule for rule, _, _ in CASES} == {rule.__name__ for rule in rules.RULES if rule not in elsewhere}
 
 
 @pytest.mark.parametrize(

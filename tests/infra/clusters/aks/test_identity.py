@@ -164,6 +164,15 @@ def test_a_planted_mistake_is_found(token: str, wrong: dict[str, Any]) -> None:
     assert list(check_resource(replace(resource, inputs=inputs)))
 
 
+def test_a_dns_zone_is_changed_by_its_id_and_one_of_another_cloud_is_not() -> None:
+    zone = "/subscriptions/s/resourceGroups/dns/providers/Microsoft.Network/dnsZones/example.com"
+
+    assert rights(azure(), Access(dns_zone=zone), Scopes()) == [
+        Right(name="dns", role=BuiltInRole.DNS_ZONE_CONTRIBUTOR, scope=zone)
+    ]
+    assert rights(azure(), Access(dns_zone="Z0123456789"), Scopes()) == []
+
+
 def test_images_are_pulled_from_the_stacks_own_registry_where_it_has_one() -> None:
     (found,) = rights(azure(), Access(images=True), Scopes(registry="the-registry"))
 

@@ -198,6 +198,17 @@ def test_a_planted_mistake_is_found(token: str, wrong: dict[str, Any]) -> None:
     assert list(check_resource(replace(resource, inputs=inputs)))
 
 
+def test_text_records_of_one_zone_are_changed_and_no_others() -> None:
+    change, records = statements(Access(dns_zone="Z0123456789"))
+
+    assert change == {"Effect": "Allow", "Action": "route53:GetChange", "Resource": "arn:aws:route53:::change/*"}
+    assert records["Resource"] == "arn:aws:route53:::hostedzone/Z0123456789"
+    assert records["Condition"] == {
+        "ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["TXT"]}
+    }
+    assert access_policy(aws(), Access(dns_zone="/subscriptions/s/zone"), "platform-test") is None
+
+
 def test_images_are_pulled_from_the_stacks_own_repositories_only() -> None:
     login, pull = json.loads(access_policy(aws(), Access(images=True), "platform-test") or "")["Statement"]
 

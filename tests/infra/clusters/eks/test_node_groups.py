@@ -4,8 +4,8 @@ import pytest
 
 from infra.clusters.eks.node_groups import EKS_EFFECTS
 from infra.clusters.gpu import NODE_LABEL, NODE_TAINT
+from infra.pods.scheduling import toleration
 from infra.preview import Plan
-from infra.serving.pod import toleration
 
 GROUP, TEMPLATE = "aws:eks/nodeGroup:NodeGroup", "aws:ec2/launchTemplate:LaunchTemplate"
 NAMES = ["eks-system", "eks-spot", "eks-fixed"]

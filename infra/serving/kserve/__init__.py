@@ -1,0 +1,1 @@
+"""KServe in the place of the model server."""

@@ -1,0 +1,1 @@
+"""TensorFlow Serving in the place of the model server."""

@@ -1,0 +1,54 @@
+from typing import Any
+
+from infra.serving.guard import NetworkArgs, budget_spec, network_spec
+from infra.serving.traffic.parent import Parent
+from infra.settings.serving import ServingSettings
+
+SETTINGS = ServingSettings.model_validate(
+    {"namespace": "models", "clientNamespaces": ["shop"], "exposure": "network"}, strict=False
+)
+PARENT = Parent(
+    name="front",
+    namespace="edge",
+    section_name="https",
+    hostnames=["predict.example.com"],
+    url="https://predict.example.com",
+    proxy_namespace="proxies",
+    proxy_labels={"app": "proxy"},
+)
+
+
+def sources(parent: Parent | None) -> Any:
+    args = NetworkArgs(
+        settings=SETTINGS,
+        labels={"app": "it"},
+        ports=[8000],
+        network_cidr="192.0.2.0/24",
+        scrapers=["watchers"],
+        parent=parent,
+    )
+    spec: Any = network_spec(args)
+    return [source for rule in spec["ingress"] for source in rule["from_"]]
+
+
+def namespace(name: str) -> Any:
+    return {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": name}}}
+
+
+def test_the_settings_say_who_may_ask() -> None:
+    network = {"ip_block": {"cidr": "192.0.2.0/24"}}
+
+    assert sources(None) == [*map(namespace, ("models", "shop", "watchers")), network]
+
+
+def test_behind_a_gateway_its_proxies_alone_may_ask_whatever_the_settings_open_the_gateway_to() -> None:
+    proxies = namespace("proxies") | {"pod_selector": {"match_labels": {"app": "proxy"}}}
+
+    assert sources(PARENT) == [proxies, namespace("watchers")]
+
+
+def test_a_drained_node_takes_one_pod_of_those_that_were_named() -> None:
+    budget: Any = budget_spec({"app": "it", "track": "canary"})
+
+    assert budget["selector"] == {"match_labels": {"app": "it", "track": "canary"}}
+    assert budget["max_unavailable"] == 1
