@@ -25,7 +25,8 @@ test-all: .venv/installed ## `test`, the demo, `cluster-test`, and training from
 	.venv/bin/python -m tests all
 
 cluster-test: cluster-programs ## every object on a real Kubernetes control plane; 20 minutes more the first time
-	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml tests/cluster
+	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml \
+		--numprocesses 2 --dist loadfile --no-loadscope-reorder tests/cluster
 
 drills: .venv/installed ## change, stop and lose servers under load, and count; needs nginx and HAProxy
 	.venv/bin/python -m tests.drills

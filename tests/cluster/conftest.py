@@ -1,4 +1,4 @@
-"""One control plane for all tests of this folder."""
+"""One control plane for all tests that a process runs; `make cluster-test` has two processes."""
 
 from collections.abc import Generator
 from contextlib import ExitStack

@@ -15,7 +15,19 @@ CLUSTERS = ["eks", "aks"]
 ALL = ("0.0.0.0/0", "::/0")
 
 # Kubernetes' own pods, and those that the stack's charts bring, by namespace; no chart is rendered here.
-FOREIGN = {"kube-system": [{"k8s-app": "kube-dns"}], "monitoring": [{"app.kubernetes.io/name": "prometheus"}]}
+FOREIGN = {
+    "kube-system": [{"k8s-app": "kube-dns"}],
+    "monitoring": [{"app.kubernetes.io/name": "prometheus"}],
+    "envoy-gateway-system": [
+        {"control-plane": "envoy-gateway"},
+        {
+            "app.kubernetes.io/managed-by": "envoy-gateway",
+            "app.kubernetes.io/component": "proxy",
+            "gateway.envoyproxy.io/owning-gateway-namespace": "serving",
+            "gateway.envoyproxy.io/owning-gateway-name": "model-server",
+        },
+    ],
+}
 
 
 Labels = Mapping[str, str]
@@ -69,7 +81,7 @@ def test_every_policy_is_of_pods_that_are_there(prod: Stack, cluster: str) -> No
     whole = [each for each in policies(objects) if not each["spec"]["podSelector"]]
     others = [each for each in policies(objects) if each["spec"]["podSelector"]]
 
-    by_chart = {"falco", "trivy-system", "model-server-secrets"}
+    by_chart = {"envoy-gateway-system", "falco", "trivy-system", "model-server-secrets"}
     assert {each["metadata"]["namespace"] for each in whole} <= {"serving", "training", "mlflow"} | by_chart
     assert [
         each["metadata"]["name"]
@@ -89,13 +101,14 @@ def test_every_opening_leads_to_pods_that_are_there_or_to_addresses_that_are_mea
             if "ipBlock" in peer:
                 addresses.setdefault(f"{name} {direction}", set()).add(peer["ipBlock"]["cidr"])
                 continue
-            (namespace,) = peer["namespaceSelector"]["matchLabels"].values()
+            around = peer.get("namespaceSelector", {"matchLabels": {"": policy["metadata"]["namespace"]}})
+            (namespace,) = around["matchLabels"].values()
             if not matching(peer.get("podSelector", {}), own.get(namespace, [])):
                 lost.append(f"{name} {direction} {namespace}")
 
     assert lost == []
     # The load balancer's clients: all of the network. Nobody else comes in by an address, and nothing goes to one.
-    assert addresses == {"model-server ingress": {"10.32.0.0/16" if cluster == "eks" else "10.48.0.0/16"}}
+    assert addresses == {"proxies ingress": {"10.32.0.0/16" if cluster == "eks" else "10.48.0.0/16"}}
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)

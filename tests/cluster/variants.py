@@ -104,12 +104,6 @@ FLIP = {
     "blue": {"weight": 100, "modelVersion": "1", "replicas": {"min": 2, "max": 4}},
     "green": {"weight": 0, "modelVersion": "2", "replicas": {"min": 2, "max": 4}},
 }
-GATEWAY: Mapping[str, Any] = {
-    "hostName": "predict.example.com",
-    "tls": {"stored": {"certificate": "tls-certificate", "key": "tls-key"}},
-    "authentication": {"apiKeys": {"shop": "key-of-shop"}},
-    "rateLimit": {"requestsPerSecond": 100},
-}
 ACME = {"email": "ml-platform@example.com", "route53": {"zoneId": "Z0123456789ABCDEFGHIJ"}}
 JWT = {
     "issuer": "https://login.example.com",
@@ -146,13 +140,13 @@ STACKS: Mapping[str, Callable[[], Stack]] = {
     "everything elsewhere": elsewhere,
     "models on a volume": volume,
     "models in an image": image,
-    "canary behind a gateway": lambda: rollout("gateway-api", gateway=GATEWAY),
+    "canary behind a gateway": lambda: rollout("gateway-api"),
     "a gateway with tokens and a public certificate": lambda: serving(
-        gateway={**GATEWAY, "tls": {"acme": ACME}, "authentication": {"jwt": JWT}}
+        gateway={"tls": {"stored": None, "acme": ACME}, "authentication": {"apiKeys": None, "jwt": JWT}}
     ),
-    "canary in Istio": lambda: rollout("istio", exposure="cluster"),
-    "canary in Linkerd": lambda: rollout("linkerd", exposure="cluster"),
-    "blue and green": lambda: rollout("blue-green", FLIP),
+    "canary in Istio": lambda: rollout("istio", exposure="cluster", gateway=None),
+    "canary in Linkerd": lambda: rollout("linkerd", exposure="cluster", gateway=None),
+    "blue and green": lambda: rollout("blue-green", FLIP, gateway=None),
     "KServe": lambda: serving(runtime="kserve"),
     "KServe with a transformer": lambda: serving(runtime="kserve", kserve={"transformer": {"min": 1, "max": 2}}),
     "TensorFlow Serving": tensorflow_serving,

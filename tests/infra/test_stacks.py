@@ -111,7 +111,7 @@ def test_prod_shows_every_target_from_one_file(plans: dict[str, Plan]) -> None:
         "image",
         "endpoints",
         "aks-key-vault",
-        *(f"{c}-{what}" for c in ("aks", "eks") for what in ("grafana", "kubeconfig", "mlflow", "training")),
+        *(f"{c}-{what}" for c in ("aks", "eks") for what in ("gateway", "grafana", "kubeconfig", "mlflow", "training")),
     }
     assert {name: each["kind"] for name, each in exports["endpoints"].items()} == {
         "aks": "http",

@@ -60,9 +60,9 @@ class Gateway(pulumi.ComponentResource):
         super().__init__("inference:serving:Gateway", name, None, opts)
         self._name, self._args = name, args
         self.url = f"https://{args.settings.host_name}"
-        proxy = self._object("EnvoyProxy", POLICIES, proxy_spec(args), [])
+        proxy = self._object("EnvoyProxy", POLICIES, proxy_spec(args), args.after)
         gateway = self._object(
-            "Gateway", "gateway.networking.k8s.io/v1", gateway_spec(args), [proxy, *args.after], "condition=Programmed"
+            "Gateway", "gateway.networking.k8s.io/v1", gateway_spec(args), [proxy], "condition=Programmed"
         )
         demanded = [
             self._object(kind, POLICIES, spec, [gateway], ACCEPTED) for kind, spec in policy_specs(args).items()
