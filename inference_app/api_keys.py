@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from inference_app.contract import API_KEY_HEADER
 from inference_app.errors import Unauthorized
+from inference_app.mistakes import UNSHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 LEAST, MOST = 16, 256
 """Characters of a key."""
-
-UNSHOWN = "unshown"
-"""Type of a mistake in the settings whose line leaves the value out, since it is a secret."""
 
 # A bearer token's characters (RFC 6750, section 2.1).
 _KEY = re.compile(rf"[A-Za-z0-9._~+/=-]{{{LEAST},{MOST}}}")

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
-from inference_app import contract
-from inference_app.api_keys import UNSHOWN, split
+from inference_app import contract, mistakes
+from inference_app.api_keys import split
 from inference_app.errors import ConfigurationError
 
 MIB = 1024 * 1024
@@ -217,19 +216,6 @@ class Settings(BaseModel):
         return self
 
 
-_RULES = {
-    "greater_than_equal": "must be at least {ge:g}",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "enum": "must be {expected}",
-    "literal_error": "must be {expected}",
-    "string_pattern_mismatch": "must match {pattern}",
-}
-
-
 def load() -> Settings:
     """Read the settings from the environment.
 
@@ -239,14 +225,4 @@ def load() -> Settings:
     try:
         return Settings.model_validate({field: value for field, value in known.items() if value})
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_line(detail) for detail in error.errors())) from None
-
-
-def _line(detail: ErrorDetails) -> str:
-    if not detail["loc"]:
-        return detail["msg"].removeprefix("Value error, ")
-    variable = str(detail["loc"][0]).upper()
-    if detail["type"] == UNSHOWN:
-        return f"{variable} {detail['msg']}"
-    rule = _RULES.get(detail["type"], detail["msg"]).format(**detail.get("ctx", {}))
-    return f"{variable} {rule}, got {detail['input']}"
+        raise ConfigurationError("\n".join(map(mistakes.line, error.errors()))) from None

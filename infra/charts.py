@@ -1,12 +1,32 @@
-"""Helm releases of the charts pinned in `versions.yaml`."""
+"""Helm releases of the charts pinned in `versions.yaml`, and the namespaces that they have to themselves."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.versions import pinned
+
+
+class PodSecurity(StrEnum):
+    """What a namespace's pods may ask of a node
+    (https://kubernetes.io/docs/concepts/security/pod-security-standards/)."""
+
+    RESTRICTED = "restricted"
+    PRIVILEGED = "privileged"
+
+
+def release_namespace(
+    name: str, namespace: str, parent: pulumi.Resource, level: PodSecurity = PodSecurity.RESTRICTED
+) -> kubernetes.core.v1.Namespace:
+    """A namespace for one release; the API server refuses pods that ask for more than `level`."""
+    return kubernetes.core.v1.Namespace(
+        name,
+        metadata={"name": namespace, "labels": {"pod-security.kubernetes.io/enforce": level.value}},
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
 
 
 def release(

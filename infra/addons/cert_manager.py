@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
-from infra.charts import release
+from infra.charts import release, release_namespace
 from infra.clusters.cluster import Identity, ServiceAccount
 
 NAMESPACE = "cert-manager"
@@ -28,11 +27,7 @@ class CertManager(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertManagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:CertManager", name, None, opts)
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        namespace = release_namespace(name, NAMESPACE, self)
         release(
             name,
             "cert-manager",

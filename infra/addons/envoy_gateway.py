@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
 
-from infra.charts import release
+from infra.charts import release, release_namespace
 from infra.namespaces.network import from_peers, peer, policy, to_anywhere, to_dns, to_peer
 from infra.settings.gateway import ENVOY_GATEWAY_NAMESPACE as NAMESPACE
 
@@ -46,11 +46,7 @@ class EnvoyGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EnvoyGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:EnvoyGateway", name, None, opts)
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        namespace = release_namespace(name, NAMESPACE, self)
         child = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         policies = [
             kubernetes.networking.v1.NetworkPolicy(

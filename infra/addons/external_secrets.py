@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from infra.charts import release
+from infra.charts import release, release_namespace
 from infra.clusters.cluster import Identity, ServiceAccount
 from infra.namespaces.network import entrance
 
@@ -43,11 +43,7 @@ class ExternalSecrets(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ExternalSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:ExternalSecrets", name, None, opts)
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        namespace = release_namespace(name, NAMESPACE, self)
         closed = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata={"name": "default-deny-ingress", "namespace": NAMESPACE},

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.networking.v1 import NetworkPolicySpecArgsDict
 
-from infra.charts import release
+from infra.charts import PodSecurity, release, release_namespace
 from infra.namespaces.network import from_namespace, policy
 from infra.settings.security import FalcoSettings
 
@@ -31,12 +31,8 @@ class Falco(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FalcoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:Falco", name, None, opts)
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            # It loads a probe into the kernel and reads the node's files, which no stricter level allows.
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        # It loads a probe into the kernel and reads the node's files, which no stricter level allows.
+        namespace = release_namespace(name, NAMESPACE, self, PodSecurity.PRIVILEGED)
         closed = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata={"name": NAMESPACE, "namespace": NAMESPACE},

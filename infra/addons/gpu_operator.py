@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 
-from infra.charts import release
+from infra.charts import PodSecurity, release, release_namespace
 from infra.clusters.gpu import GPU_RESOURCE
 
 NAMESPACE = "gpu-operator"
@@ -30,13 +30,8 @@ class GpuOperator(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:GpuOperator", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            # Device plugins mount host paths, which no stricter level allows.
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
-            opts=child,
-        )
+        # Device plugins mount host paths, which no stricter level allows.
+        namespace = release_namespace(name, NAMESPACE, self, PodSecurity.PRIVILEGED)
         sharing = kubernetes.core.v1.ConfigMap(
             f"{name}-sharing",
             metadata={"name": "gpu-sharing", "namespace": NAMESPACE},

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
-from infra.charts import release
+from infra.charts import release, release_namespace
 
 NAMESPACE = "kserve"
 DEFINITIONS, CONTROLLER, RUNTIMES = "kserve-crd", "kserve-resources", "kserve-runtime-configs"
@@ -28,11 +27,7 @@ class KServe(pulumi.ComponentResource):
     def __init__(self, name: str, args: KServeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:KServe", name, None, opts)
         self._name, self._mirror = name, args.chart_mirror
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        namespace = release_namespace(name, NAMESPACE, self)
         definitions = self._release(DEFINITIONS, {}, [namespace])
         # Its webhooks get their certificate from cert-manager.
         controller = self._release(CONTROLLER, values(), [definitions, *args.after])

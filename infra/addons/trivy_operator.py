@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.networking.v1 import NetworkPolicySpecArgsDict
 
-from infra.charts import release
+from infra.charts import release, release_namespace
 from infra.clusters.cluster import Identity, ServiceAccount
 from infra.namespaces.network import entrance, from_namespace
 from infra.settings.security import TrivySettings
@@ -51,11 +51,7 @@ class TrivyOperator(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TrivyOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:TrivyOperator", name, None, opts)
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        namespace = release_namespace(name, NAMESPACE, self)
         closed = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata={"name": ACCOUNT.name, "namespace": NAMESPACE},

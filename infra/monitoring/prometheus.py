@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.charts import release
+from infra.charts import PodSecurity, release, release_namespace
 from infra.settings.monitoring import MonitoringSettings
 
 NAMESPACE, NAME = "monitoring", "kube-prometheus-stack"
@@ -37,12 +37,8 @@ class Prometheus(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:monitoring:Prometheus", name, None, opts)
-        namespace = kubernetes.core.v1.Namespace(
-            name,
-            # The node exporter reads host paths, which no stricter level allows.
-            metadata={"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        # The node exporter reads host paths, which no stricter level allows.
+        namespace = release_namespace(name, NAMESPACE, self, PodSecurity.PRIVILEGED)
         password = random.RandomPassword(name, length=32, special=False, opts=pulumi.ResourceOptions(parent=self))
         login = kubernetes.core.v1.Secret(
             f"{name}-grafana",

@@ -10,6 +10,8 @@ from infra.preview import run
 from infra.preview.checks import check_plan
 from infra.settings.messages import model_in
 from infra.settings.stack import StackSettings
+from tests.cluster.stacks import shipped
+from tests.cluster.variants import MANAGED
 from tests.docs.page import blocks
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,7 @@ def is_block(path: str) -> bool:
 
 def test_the_readmes_stack_for_a_cluster_that_exists_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
-    (text,) = blocks(ROOT / "README.md", "yaml")
+    (text,) = [block for block in blocks(ROOT / "README.md", "yaml") if block.startswith("config:")]
     config = {key.rpartition(":")[2]: value for key, value in yaml.safe_load(text)["config"].items()}
 
     def program() -> None:
@@ -45,3 +47,13 @@ def test_the_readmes_stack_for_a_cluster_that_exists_is_one(monkeypatch: pytest.
     assert [str(failure) for failure in check_plan(plan).failures] == []
     assert set(plan.exports["endpoints"]) == {"existing"}
     assert {resource.package for resource in plan.resources} == {"docker-build", "inference", "kubernetes"}
+
+
+@pytest.mark.slow
+def test_the_readmes_rollout_is_one_of_prod() -> None:
+    (text,) = [block for block in blocks(ROOT / "README.md", "yaml") if "rollout:" in block]
+
+    found = shipped("prod", yaml.safe_load(text), without=("aks", *MANAGED))
+
+    (route,) = [each for each in found.objects["eks"] if each["kind"] == "HTTPRoute"]
+    assert [backend["weight"] for backend in route["spec"]["rules"][0]["backendRefs"]] == [90, 10]

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("pulumi") is None, reason="Pulumi CLI is not on PATH; `make up` installs it"),
 ]
-PROJECT = {"name": "state", "runtime": "yaml", "resources": {}, "outputs": {"model": "digits", "version": "4"}}
+OUTPUTS = {"model": "digits", "version": "4"}
+PROJECT = {"name": "state", "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
+PROGRAM = f"import pulumi\n\nfor name, value in {OUTPUTS}.items():\n    pulumi.export(name, value)\n"
 
 
 def pulumi(project: Path, backend: Path, *arguments: str, given: str | None = None) -> str:
@@ -30,6 +33,7 @@ def test_an_exported_state_is_imported_elsewhere_and_plans_no_change(tmp_path: P
     for folder in (project, lost, restored):
         folder.mkdir()
     (project / "Pulumi.yaml").write_text(json.dumps(PROJECT))
+    (project / "__main__.py").write_text(PROGRAM)
     pulumi(project, lost, "stack", "init", "dev")
     pulumi(project, lost, "up", "--yes", "--stack", "dev")
     state = pulumi(project, lost, "stack", "export", "--stack", "dev")
@@ -38,4 +42,4 @@ def test_an_exported_state_is_imported_elsewhere_and_plans_no_change(tmp_path: P
     pulumi(project, restored, "stack", "import", "--stack", "dev", given=state)
     pulumi(project, restored, "preview", "--expect-no-changes", "--stack", "dev")
     outputs = json.loads(pulumi(project, restored, "stack", "output", "--json", "--stack", "dev"))
-    assert outputs == PROJECT["outputs"]
+    assert outputs == OUTPUTS

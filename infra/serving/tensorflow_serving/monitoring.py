@@ -90,9 +90,12 @@ def service_monitor_spec(service: TensorFlowService) -> dict[str, Any]:
 def rule_groups(objectives: ObjectiveSettings, service: TensorFlowService) -> list[dict[str, Any]]:
     """The PrometheusRule's groups; nobody is missed while no pod should run."""
     selector = pods_of(service.namespace)
-    pods = f'{selector},deployment="{service.deployment}"'
-    wanted = f" and on() {wanted_replicas(service.namespace, service.deployment)} > 0" if service.rests else ""
-    rules = [
+    rules = [*_alerts_of_requests(objectives, selector), *_alerts_of_pods(service, selector)]
+    return [{"name": "tensorflow-serving", "rules": rules}]
+
+
+def _alerts_of_requests(objectives: ObjectiveSettings, selector: str) -> list[dict[str, Any]]:
+    return [
         alert(
             "HighLatency",
             f"{latency_quantile(selector, 0.95)} > {objectives.p95_latency_ms * 1000:g}",
@@ -114,6 +117,13 @@ def rule_groups(objectives: ObjectiveSettings, service: TensorFlowService) -> li
             "warning",
             "The batching queue is full and requests are refused; raise replicas.max or the pools",
         ),
+    ]
+
+
+def _alerts_of_pods(service: TensorFlowService, selector: str) -> list[dict[str, Any]]:
+    pods = f'{selector},deployment="{service.deployment}"'
+    wanted = f" and on() {wanted_replicas(service.namespace, service.deployment)} > 0" if service.rests else ""
+    return [
         alert(
             "NoServerReady",
             f"sum(kube_deployment_status_replicas_available{{{pods}}}) < 1{wanted}",
@@ -129,4 +139,3 @@ def rule_groups(objectives: ObjectiveSettings, service: TensorFlowService) -> li
             "No TensorFlow Serving has been scraped",
         ),
     ]
-    return [{"name": "tensorflow-serving", "rules": rules}]
