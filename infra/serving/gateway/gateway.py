@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from infra.clusters.cluster import InternalLoadBalancer
 from infra.serving.gateway import policies
@@ -108,8 +109,14 @@ class Gateway(pulumi.ComponentResource):
             gateway.id.apply(lambda _: f"{namespace}/{service}"),
             pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
         )
-        ingress = found.status.load_balancer.ingress[0]
-        return ingress.apply(lambda entry: entry.hostname or entry.ip)
+        return found.status.apply(host)
+
+
+def host(status: ServiceStatus | None) -> str:
+    """The load balancer's name or address. A Service that is only read is not waited for, so it may have none."""
+    ingress = status.load_balancer.ingress if status and status.load_balancer else None
+    found = ingress and (ingress[0].hostname or ingress[0].ip)
+    return found or "none yet: run `pulumi up --refresh` once the load balancer has one"
 
 
 def gateway_spec(args: GatewayArgs) -> dict[str, Any]:

@@ -6,11 +6,20 @@ from typing import Any
 import pulumi
 import pulumi_random as random
 import pytest
+from pulumi_kubernetes.core.v1.outputs import LoadBalancerIngress, LoadBalancerStatus, ServiceStatus
 
 from infra.clusters.cluster import Cluster, InternalLoadBalancer
 from infra.preview import Plan
 from infra.preview.checks import check_plan
-from infra.serving.gateway.gateway import Gateway, GatewayArgs, gateway_spec, policy_specs, proxy_spec, service_spec
+from infra.serving.gateway.gateway import (
+    Gateway,
+    GatewayArgs,
+    gateway_spec,
+    host,
+    policy_specs,
+    proxy_spec,
+    service_spec,
+)
 from infra.serving.gateway.secrets import KEYS_SECRET, TLS_SECRET
 from infra.settings.gateway import GatewaySettings
 from tests.infra.samples import BALANCER, children, on_cluster, waits_for
@@ -172,3 +181,20 @@ def test_a_clusters_own_way_for_outside_traffic_is_kept() -> None:
     local = InternalLoadBalancer(external_traffic_policy="Local")
 
     assert service_spec(local) == {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+
+
+NOT_YET = "none yet: run `pulumi up --refresh` once the load balancer has one"
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (None, NOT_YET),
+        (ServiceStatus(), NOT_YET),
+        (ServiceStatus(load_balancer=LoadBalancerStatus()), NOT_YET),
+        (ServiceStatus(load_balancer=LoadBalancerStatus(ingress=[LoadBalancerIngress(hostname="lb.io")])), "lb.io"),
+        (ServiceStatus(load_balancer=LoadBalancerStatus(ingress=[LoadBalancerIngress(ip="10.0.0.9")])), "10.0.0.9"),
+    ],
+)
+def test_an_address_that_is_not_there_yet_stops_nothing(status: ServiceStatus | None, told: str) -> None:
+    assert host(status) == told
