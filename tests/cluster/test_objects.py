@@ -38,7 +38,7 @@ def objects(request: pytest.FixtureRequest, plane: ControlPlane) -> Generator[Se
     name, cluster = request.param
     found = STACKS[name]().objects[cluster]
     if not SHARED.is_dir() and any(each["apiVersion"].partition("/")[0] in UNREGISTERED for each in found):
-        pytest.skip("definitions of KServe and Linkerd are in no package registry; put them below shared/crds")
+        pytest.skip("KServe and Linkerd have their definitions in no package registry; put them below ../shared/crds")
     yield found
     remove(plane.api, found)
 
