@@ -3,18 +3,10 @@ from typing import Any
 from infra.serving.guard import NetworkArgs, budget_spec, network_spec
 from infra.serving.traffic.parent import Parent
 from infra.settings.serving import ServingSettings
+from tests.infra.serving.parent import PARENT
 
 SETTINGS = ServingSettings.model_validate(
     {"namespace": "models", "clientNamespaces": ["shop"], "exposure": "network"}, strict=False
-)
-PARENT = Parent(
-    name="front",
-    namespace="edge",
-    section_name="https",
-    hostnames=["predict.example.com"],
-    url="https://predict.example.com",
-    proxy_namespace="proxies",
-    proxy_labels={"app": "proxy"},
 )
 
 
@@ -42,7 +34,7 @@ def test_the_settings_say_who_may_ask() -> None:
 
 
 def test_behind_a_gateway_its_proxies_alone_may_ask_whatever_the_settings_open_the_gateway_to() -> None:
-    proxies = namespace("proxies") | {"pod_selector": {"match_labels": {"app": "proxy"}}}
+    proxies = namespace("proxies") | {"pod_selector": {"match_labels": {"role": "proxy"}}}
 
     assert sources(PARENT) == [proxies, namespace("watchers")]
 

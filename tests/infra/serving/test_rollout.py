@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,11 +13,11 @@ from infra.preview.checks import check_plan
 from infra.serving.limits import serving_limits
 from infra.serving.model_server import ModelServer
 from infra.serving.runtime import RuntimeArgs
-from infra.serving.traffic.parent import Parent
 from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
 from tests.infra.samples import children, on_cluster, waits_for
+from tests.infra.serving.parent import PARENT
 
 DIGEST = "sha256:" + "2" * 64
 IMAGE, OTHER_IMAGE = f"registry.example.com/model-server@sha256:{'1' * 64}", f"registry.example.com/other@{DIGEST}"
@@ -76,16 +77,7 @@ def preview(traffic: str, stable: int, canary: int | None) -> Plan:
 
 
 def build(settings: ServingSettings, cluster: Any, opts: pulumi.ResourceOptions) -> None:
-    parent = Parent(
-        name="front",
-        namespace="edge",
-        section_name="https",
-        hostnames=["predict.example.com"],
-        url="https://predict.example.com",
-        proxy_namespace="proxies",
-        proxy_labels={"example.com/proxy": "front"},
-        after=[random.RandomId("gateway", byte_length=1)],
-    )
+    parent = replace(PARENT, after=[random.RandomId("gateway", byte_length=1)])
     args = RuntimeArgs(
         model=ModelSettings(name="digits"),
         settings=settings,
@@ -238,7 +230,7 @@ def test_behind_a_gateway_no_service_leads_past_the_weights_and_no_client_past_t
     assert sources == [
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "proxies"}},
-            "podSelector": {"matchLabels": {"example.com/proxy": "front"}},
+            "podSelector": {"matchLabels": {"role": "proxy"}},
         },
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "watchers"}}},
     ]

@@ -18,6 +18,7 @@ from infra.settings.office_hours import OfficeHoursSettings
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
 from tests.infra.samples import LOADING, children, on_cluster, waits_for
+from tests.infra.serving.parent import PARENT
 
 # It ships no type information, so its objects are untyped here.
 jsonschema: Any = import_module("jsonschema")
@@ -31,15 +32,6 @@ SCALED_OBJECT, ROUTE = "kubernetes:keda.sh/v1alpha1:ScaledObject", "kubernetes:g
 OTHER = "random:index/randomId:RandomId"
 STORE = {"url": "s3://models/all"}
 TRITON: dict[str, Any] = {"transformer": {}, "builtInRuntime": "kserve-tritonserver"}
-PARENT = Parent(
-    name="gateway",
-    namespace="edge",
-    section_name="https",
-    hostnames=["models.example.com"],
-    url="https://models.example.com",
-    proxy_namespace="proxies",
-    proxy_labels={"role": "proxy"},
-)
 
 
 def preview(
@@ -223,7 +215,7 @@ def test_with_a_gateway_its_route_leads_here_and_its_proxies_alone_come_in() -> 
     sources = [rule["from"] for rule in plan.one(POLICY).inputs["spec"]["ingress"]]
 
     assert backends == [{"name": "model-server", "port": 80, "weight": 100}]
-    assert plan.exports["url"] == "https://models.example.com"
+    assert plan.exports["url"] == "https://predict.example.com"
     assert sources[0][0]["podSelector"] == {"matchLabels": {"role": "proxy"}}
 
 

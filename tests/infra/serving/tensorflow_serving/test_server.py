@@ -20,6 +20,7 @@ from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
 from infra.settings.source import SourceSettings
 from tests.infra.samples import BALANCER, children, on_cluster, waits_for
+from tests.infra.serving.parent import PARENT
 
 OWN = "registry.example.com/model-server@sha256:" + "1" * 64
 IMAGE = "tensorflow/serving:2.20.0@sha256:" + "2" * 64
@@ -32,14 +33,6 @@ CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 HOURS = OfficeHoursSettings.model_validate({"timeZone": "Europe/Berlin"})
 PULLED = {"url": "s3://models/saved"}
 ROUTE = "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute"
-GATEWAY = Parent(
-    name="model-server",
-    namespace="gateways",
-    section_name="https",
-    hostnames=["predict.example.com"],
-    url="https://predict.example.com",
-    proxy_namespace="proxies",
-)
 
 
 def preview(
@@ -262,7 +255,7 @@ def test_a_server_for_the_network_is_behind_an_internal_load_balancer() -> None:
 
 
 def test_behind_a_gateway_only_its_proxies_ask_and_only_for_predictions() -> None:
-    plan = preview(parent=GATEWAY, exposure="network")
+    plan = preview(parent=PARENT, exposure="network")
     spec = plan.one(ROUTE).inputs["spec"]
     names = [
         source["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
@@ -271,7 +264,7 @@ def test_behind_a_gateway_only_its_proxies_ask_and_only_for_predictions() -> Non
     ]
     paths = {match["path"]["value"]: rule["backendRefs"] for rule in spec["rules"] for match in rule["matches"]}
 
-    assert spec["parentRefs"] == [{"name": "model-server", "namespace": "gateways", "sectionName": "https"}]
+    assert spec["parentRefs"] == [{"name": "front", "namespace": "edge", "sectionName": "https"}]
     assert spec["hostnames"] == ["predict.example.com"]
     assert paths["/v1/models"] == [{"name": "tensorflow-serving", "port": 80}]
     assert paths["/tensorflow.serving.PredictionService/Predict"] == [{"name": "tensorflow-serving", "port": 8500}]

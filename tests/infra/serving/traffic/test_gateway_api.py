@@ -6,17 +6,8 @@ from inference_app import contract
 from inference_app.grpc import open_inference_pb2 as pb
 from inference_app.grpc.service import NAME
 from infra.serving.traffic.gateway_api import GRPC_METHODS, GRPC_SERVICE, route_spec
-from infra.serving.traffic.parent import Parent
+from tests.infra.serving.parent import PARENT
 from tests.infra.serving.traffic.splits import split
-
-PARENT = Parent(
-    name="front",
-    namespace="edge",
-    section_name="https",
-    hostnames=["predict.example.com"],
-    url="https://predict.example.com",
-    proxy_namespace="proxies",
-)
 
 
 def route(**changes: Any) -> Any:
