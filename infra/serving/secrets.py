@@ -23,14 +23,20 @@ SYNC_TIMEOUT = "15m"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerSecretsArgs:
-    """`secrets` has the names in `store` by the server's variables; the operator is the one of `controller_class`."""
+class CopiedSecretsArgs:
+    """What is copied out of `store` into `namespace`, by the operator of `controller_class`."""
 
     namespace: str
-    secrets: Mapping[str, str]
     store: SecretStore
     controller_class: str
     refresh_minutes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSecretsArgs(CopiedSecretsArgs):
+    """`secrets` has the names in `store` by the server's variables."""
+
+    secrets: Mapping[str, str]
 
 
 class ServerSecrets(pulumi.ComponentResource):
@@ -45,31 +51,40 @@ class ServerSecrets(pulumi.ComponentResource):
     def __init__(self, name: str, args: ServerSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:serving:ServerSecrets", name, None, opts)
         self.secret_name = config_name("model-server", args.secrets)
-        store = kubernetes.apiextensions.CustomResource(
-            name,
-            api_version="external-secrets.io/v1",
-            kind="SecretStore",
-            metadata={"name": STORE, "namespace": args.namespace},
-            spec=store_spec(args.store, args.controller_class),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        copy_secrets(self, name, STORE, args, {name: external_secret_spec(args, STORE, self.secret_name, args.secrets)})
+        self.register_outputs({"secretName": self.secret_name})
+
+
+def copy_secrets(
+    parent: pulumi.Resource, name: str, store_name: str, args: CopiedSecretsArgs, specs: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """A SecretStore, and an ExternalSecret for each of `specs`, by logical name; whoever waits for them finds them."""
+    store = kubernetes.apiextensions.CustomResource(
+        name,
+        api_version="external-secrets.io/v1",
+        kind="SecretStore",
+        metadata={"name": store_name, "namespace": args.namespace},
+        spec=store_spec(args.store, args.controller_class),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    opts = pulumi.ResourceOptions(
+        parent=parent,
+        depends_on=[store],
+        custom_timeouts=pulumi.CustomTimeouts(create=SYNC_TIMEOUT, update=SYNC_TIMEOUT),
+    )
+    for logical_name, spec in specs.items():
         kubernetes.apiextensions.CustomResource(
-            name,
+            logical_name,
             api_version="external-secrets.io/v1",
             kind="ExternalSecret",
             metadata={
-                "name": self.secret_name,
+                "name": spec["target"]["name"],
                 "namespace": args.namespace,
                 "annotations": {"pulumi.com/waitFor": "condition=Ready"},
             },
-            spec=external_secret_spec(args, self.secret_name),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[store],
-                custom_timeouts=pulumi.CustomTimeouts(create=SYNC_TIMEOUT, update=SYNC_TIMEOUT),
-            ),
+            spec=spec,
+            opts=opts,
         )
-        self.register_outputs({"secretName": self.secret_name})
 
 
 def store_spec(store: SecretStore, controller_class: str) -> dict[str, Any]:
@@ -77,16 +92,17 @@ def store_spec(store: SecretStore, controller_class: str) -> dict[str, Any]:
     return {"controller": controller_class, "provider": store.provider}
 
 
-def external_secret_spec(args: ServerSecretsArgs, target: str) -> dict[str, Any]:
-    """What is copied, and into which Secret (https://external-secrets.io/latest/api/externalsecret/)."""
+def external_secret_spec(
+    args: CopiedSecretsArgs, store_name: str, target: str, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """What is copied, `names` in the store by keys of the Secret `target` (https://external-secrets.io/latest/api/externalsecret/)."""
     key = {"property": args.store.value_key} if args.store.value_key else {}
-    names = sorted(args.secrets.items())
     return {
         "refreshInterval": f"{args.refresh_minutes}m",
-        "secretStoreRef": {"kind": "SecretStore", "name": STORE},
+        "secretStoreRef": {"kind": "SecretStore", "name": store_name},
         # Deleted with the ExternalSecret, but not with what it was copied from: pods that restart still find it.
         "target": {"name": target, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
-        "data": [{"secretKey": variable, "remoteRef": {"key": name, **key}} for variable, name in names],
+        "data": [{"secretKey": kept, "remoteRef": {"key": name, **key}} for kept, name in sorted(names.items())],
     }
 
 

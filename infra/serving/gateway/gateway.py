@@ -27,6 +27,7 @@ LEAVING, DRAIN = "90s", "120s"
 POLICIES = "gateway.envoyproxy.io/v1alpha1"
 # A policy's conditions are below those whom it holds for. RFC 9535's `match` needs no sign that is an annotation's own.
 ACCEPTED = "jsonpath={.status.ancestors[0].conditions[?match(@.type, 'Accepted')].status}=True"
+NO_ADDRESS = "none yet: run `pulumi up --refresh` once the load balancer has one"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +116,9 @@ class Gateway(pulumi.ComponentResource):
 def host(status: ServiceStatus | None) -> str:
     """The load balancer's name or address. A Service that is only read is not waited for, so it may have none."""
     ingress = status.load_balancer.ingress if status and status.load_balancer else None
-    found = ingress and (ingress[0].hostname or ingress[0].ip)
-    return found or "none yet: run `pulumi up --refresh` once the load balancer has one"
+    if not ingress:
+        return NO_ADDRESS
+    return ingress[0].hostname or ingress[0].ip or NO_ADDRESS
 
 
 def gateway_spec(args: GatewayArgs) -> dict[str, Any]:

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
-from infra.clusters.cluster import SecretStore
-from infra.serving.secrets import SYNC_TIMEOUT, ServerSecretsArgs, external_secret_spec, store_spec
+from infra.serving.secrets import CopiedSecretsArgs, copy_secrets, external_secret_spec
 from infra.settings.gateway import GatewaySettings
 
 STORE = "gateway"
@@ -16,14 +14,10 @@ KEYS_SECRET, TLS_SECRET = "gateway-api-keys", "gateway-tls"
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySecretsArgs:
-    """`store` is where the secrets that `settings` name are; the operator is the one of `controller_class`."""
+class GatewaySecretsArgs(CopiedSecretsArgs):
+    """`settings` name the secrets in `store`."""
 
     settings: GatewaySettings
-    namespace: str
-    store: SecretStore
-    controller_class: str
-    refresh_minutes: int
 
 
 class GatewaySecrets(pulumi.ComponentResource):
@@ -34,32 +28,8 @@ class GatewaySecrets(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewaySecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:serving:GatewaySecrets", name, None, opts)
-        store = kubernetes.apiextensions.CustomResource(
-            name,
-            api_version="external-secrets.io/v1",
-            kind="SecretStore",
-            metadata={"name": STORE, "namespace": args.namespace},
-            spec=store_spec(args.store, args.controller_class),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
         specs = secret_specs(args)
-        for target, spec in specs.items():
-            kubernetes.apiextensions.CustomResource(
-                f"{name}-{target}",
-                api_version="external-secrets.io/v1",
-                kind="ExternalSecret",
-                metadata={
-                    "name": target,
-                    "namespace": args.namespace,
-                    "annotations": {"pulumi.com/waitFor": "condition=Ready"},
-                },
-                spec=spec,
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[store],
-                    custom_timeouts=pulumi.CustomTimeouts(create=SYNC_TIMEOUT, update=SYNC_TIMEOUT),
-                ),
-            )
+        copy_secrets(self, name, STORE, args, {f"{name}-{target}": spec for target, spec in specs.items()})
         self.register_outputs({"secretNames": list(specs)})
 
 
@@ -69,21 +39,9 @@ def secret_specs(args: GatewaySecretsArgs) -> Mapping[str, Mapping[str, Any]]:
     stored = args.settings.tls.stored
     specs: dict[str, Mapping[str, Any]] = {}
     if keys:
-        specs[KEYS_SECRET] = _spec(args, KEYS_SECRET, keys)
+        specs[KEYS_SECRET] = external_secret_spec(args, STORE, KEYS_SECRET, keys)
     if stored:
-        spec = _spec(args, TLS_SECRET, {"tls.crt": stored.certificate, "tls.key": stored.key})
+        names = {"tls.crt": stored.certificate, "tls.key": stored.key}
+        spec = external_secret_spec(args, STORE, TLS_SECRET, names)
         specs[TLS_SECRET] = {**spec, "target": {**spec["target"], "template": {"type": "kubernetes.io/tls"}}}
     return specs
-
-
-def _spec(args: GatewaySecretsArgs, target: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """As the server's own secrets, but from the gateway's store."""
-    copied = ServerSecretsArgs(
-        namespace=args.namespace,
-        secrets=names,
-        store=args.store,
-        controller_class=args.controller_class,
-        refresh_minutes=args.refresh_minutes,
-    )
-    spec = external_secret_spec(copied, target)
-    return {**spec, "secretStoreRef": {**spec["secretStoreRef"], "name": STORE}}

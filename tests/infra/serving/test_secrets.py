@@ -70,7 +70,7 @@ def test_only_the_operator_of_its_class_obeys_the_store() -> None:
 
 
 def test_every_variable_takes_the_value_of_its_secret() -> None:
-    spec = external_secret_spec(ARGS, "target")
+    spec = external_secret_spec(ARGS, "model-server", "target", ARGS.secrets)
 
     assert spec["refreshInterval"] == "60m"
     assert spec["target"] == {"name": "target", "creationPolicy": "Owner", "deletionPolicy": "Retain"}
@@ -81,7 +81,9 @@ def test_every_variable_takes_the_value_of_its_secret() -> None:
 
 
 def test_the_value_of_a_secret_that_is_a_map_is_at_one_key_of_it() -> None:
-    spec = external_secret_spec(replace(ARGS, store=vault_store(vault(), "eks")), "target")
+    spec = external_secret_spec(
+        replace(ARGS, store=vault_store(vault(), "eks")), "model-server", "target", ARGS.secrets
+    )
 
     assert {each["remoteRef"]["property"] for each in spec["data"]} == {"value"}
 

@@ -12,6 +12,7 @@ from infra.clusters.cluster import Cluster, InternalLoadBalancer
 from infra.preview import Plan
 from infra.preview.checks import check_plan
 from infra.serving.gateway.gateway import (
+    NO_ADDRESS,
     Gateway,
     GatewayArgs,
     gateway_spec,
@@ -183,15 +184,12 @@ def test_a_clusters_own_way_for_outside_traffic_is_kept() -> None:
     assert service_spec(local) == {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
 
 
-NOT_YET = "none yet: run `pulumi up --refresh` once the load balancer has one"
-
-
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        (None, NOT_YET),
-        (ServiceStatus(), NOT_YET),
-        (ServiceStatus(load_balancer=LoadBalancerStatus()), NOT_YET),
+        (None, NO_ADDRESS),
+        (ServiceStatus(), NO_ADDRESS),
+        (ServiceStatus(load_balancer=LoadBalancerStatus()), NO_ADDRESS),
         (ServiceStatus(load_balancer=LoadBalancerStatus(ingress=[LoadBalancerIngress(hostname="lb.io")])), "lb.io"),
         (ServiceStatus(load_balancer=LoadBalancerStatus(ingress=[LoadBalancerIngress(ip="10.0.0.9")])), "10.0.0.9"),
     ],
