@@ -30,16 +30,23 @@ def make_service(
 
 def selecting(labels: Mapping[str, str], settings: ServingSettings) -> ServiceSpecArgsDict:
     """Port 80 for HTTP, and for gRPC, where it is on, the port that the server itself has."""
+    return with_ports(labels, GRPC_PORT if settings.grpc else None)
+
+
+def with_ports(labels: Mapping[str, str], grpc_port: int | None) -> ServiceSpecArgsDict:
+    """Port 80 for HTTP, and `grpc_port` for gRPC, where there is one."""
     http: ServicePortArgsDict = {"name": pod.PORT_NAME, "port": HTTP_PORT, "target_port": pod.PORT_NAME}
+    if grpc_port is None:
+        return {"selector": labels, "ports": [http]}
     grpc: ServicePortArgsDict = {
         "name": pod.GRPC_PORT_NAME,
-        "port": GRPC_PORT,
+        "port": grpc_port,
         "target_port": pod.GRPC_PORT_NAME,
         # So that gateways and meshes spread calls, not connections
         # (https://gateway-api.sigs.k8s.io/guides/user-guides/backend-protocol/).
         "app_protocol": "kubernetes.io/h2c",
     }
-    return {"selector": labels, "ports": [http, grpc] if settings.grpc else [http]}
+    return {"selector": labels, "ports": [http, grpc]}
 
 
 def exposed(balancer: InternalLoadBalancer | None) -> ServiceSpecArgsDict:

@@ -10,6 +10,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from infra.clusters.cluster import Cluster, Identity, InternalLoadBalancer
 from infra.serving import pod
 from infra.serving.autoscaling import AutoscalerArgs, autoscaler
+from infra.serving.configuration import config_map
 from infra.serving.deployment import deployment_spec
 from infra.serving.guard import guard_pods
 from infra.serving.service import make_service, selecting
@@ -73,18 +74,12 @@ class TrackServer:
     def _pod_spec(self) -> PodSpecArgsDict:
         track, shared = self._track, self._shared
         data = pod.environment(track.model, track.settings)
-        config = kubernetes.core.v1.ConfigMap(
-            self._name,
-            metadata=self._metadata() | {"name": pod.config_name(track.object_name, data)},
-            data=data,
-            immutable=True,
-            opts=shared.opts,
-        )
+        config = config_map(self._name, self._metadata(), track.object_name, data, shared.opts)
         return pod.spec(
             pod.PodArgs(
                 settings=track.settings,
                 image=track.image,
-                config_map=config.metadata.name.apply(str),
+                config_map=config,
                 service_account=shared.account,
                 labels=track.labels,
                 scheduling=shared.cluster,

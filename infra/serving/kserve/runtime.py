@@ -11,6 +11,7 @@ from infra.endpoint import Endpoint, EndpointKind
 from infra.serving import pod, service
 from infra.serving.account import service_account
 from infra.serving.autoscaling import AutoscalerArgs, autoscaler
+from infra.serving.configuration import config_map
 from infra.serving.guard import guard_pods
 from infra.serving.kserve import inference_service, network
 from infra.serving.kserve.inference_service import APP, PREDICTOR, TRANSFORMER, ServiceArgs
@@ -92,17 +93,11 @@ class KServeRuntime(pulumi.ComponentResource):
     def _pod(self, component: str, runs_as: pulumi.Input[str], models: ModelVolume | None) -> pod.PodArgs:
         settings, name = self._settings_of(component), inference_service.object_name(component)
         data = inference_service.environment(self._args.model, settings)
-        config = kubernetes.core.v1.ConfigMap(
-            f"{self._name}-{component}",
-            metadata=self._metadata(pod.config_name(name, data)),
-            data=data,
-            immutable=True,
-            opts=self._child,
-        )
+        config = config_map(f"{self._name}-{component}", self._metadata(), name, data, self._child)
         return pod.PodArgs(
             settings=settings,
             image=self._args.image,
-            config_map=config.metadata.name.apply(str),
+            config_map=config,
             service_account=runs_as,
             labels=inference_service.labels(component),
             scheduling=self._args.cluster,

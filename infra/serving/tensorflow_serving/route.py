@@ -26,14 +26,12 @@ def route_spec(service: str, parent: Parent) -> dict[str, Any]:
     https://gateway-api.sigs.k8s.io/reference/api-types/httproute/#matches
     """
     grpc = [_path("Exact", f"/tensorflow.serving.{method}") for method in GRPC_METHODS]
-    return {
-        "parentRefs": [{"name": parent.name, "namespace": parent.namespace, "sectionName": parent.section_name}],
-        "hostnames": list(parent.hostnames),
-        "rules": [
+    return parent.route(
+        [
             {"matches": [_path("PathPrefix", "/v1/models")], "backendRefs": [{"name": service, "port": HTTP_PORT}]},
             {"matches": grpc, "backendRefs": [{"name": service, "port": GRPC_PORT}]},
-        ],
-    }
+        ]
+    )
 
 
 def _path(kind: str, value: str) -> dict[str, Any]:

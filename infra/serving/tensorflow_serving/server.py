@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import PodSpecArgsDict, ServicePortArgsDict, ServiceSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodSpecArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from infra.endpoint import Endpoint, EndpointKind
@@ -12,11 +12,12 @@ from infra.namespaces.limits import Limits
 from infra.serving import pod
 from infra.serving.account import service_account
 from infra.serving.autoscaling import AutoscalerArgs, autoscaler
+from infra.serving.configuration import config_map
 from infra.serving.deployment import deployment_spec
 from infra.serving.guard import guard_network, guard_pods
 from infra.serving.limits import serving_limits
 from infra.serving.runtime import RuntimeArgs
-from infra.serving.service import HTTP_PORT, make_service, url
+from infra.serving.service import make_service, url, with_ports
 from infra.serving.tensorflow_serving import config
 from infra.serving.tensorflow_serving.config import GRPC_PORT
 from infra.serving.tensorflow_serving.pod import PORTS, TensorFlowServingPodArgs, pod_spec
@@ -54,7 +55,9 @@ class TensorFlowServing(pulumi.ComponentResource):
         deployment = self._deployment()
         self._autoscaler(deployment)
         # Beside the Deployment, not after it: a load balancer takes minutes, and so does a GPU node.
-        service = make_service(name, self._metadata(), service_spec(), self._args.balancer, self._rollout)
+        service = make_service(
+            name, self._metadata(), with_ports(LABELS, GRPC_PORT), self._args.balancer, self._rollout
+        )
         self.url = self._entrance(deployment, service)
         self.endpoint = Endpoint(kind=EndpointKind.TENSORFLOW_SERVING, address=self.url, model=args.model.name)
         self.register_outputs({"url": self.url})
@@ -127,30 +130,10 @@ class TensorFlowServing(pulumi.ComponentResource):
         )
 
     def _config(self, what: str, data: dict[str, str]) -> pulumi.Output[str]:
-        """The name of a ConfigMap, another one for other data, so that a change rolls the pods."""
-        made = kubernetes.core.v1.ConfigMap(
-            f"{self._name}-{what}",
-            metadata=self._metadata(pod.config_name(f"{APP}-{what}", data)),
-            data=data,
-            immutable=True,
-            opts=self._child,
-        )
-        return made.metadata.name.apply(str)
+        return config_map(f"{self._name}-{what}", self._metadata(), f"{APP}-{what}", data, self._child)
 
-    def _metadata(self, object_name: str = APP) -> ObjectMetaArgsDict:
-        return {"name": object_name, "namespace": self.namespace, "labels": LABELS}
-
-
-def service_spec() -> ServiceSpecArgsDict:
-    """Port 80 for REST, and for gRPC the port that the server itself has."""
-    rest: ServicePortArgsDict = {"name": pod.PORT_NAME, "port": HTTP_PORT, "target_port": pod.PORT_NAME}
-    grpc: ServicePortArgsDict = {
-        "name": pod.GRPC_PORT_NAME,
-        "port": GRPC_PORT,
-        "target_port": pod.GRPC_PORT_NAME,
-        "app_protocol": "kubernetes.io/h2c",
-    }
-    return {"selector": LABELS, "ports": [rest, grpc]}
+    def _metadata(self) -> ObjectMetaArgsDict:
+        return {"name": APP, "namespace": self.namespace, "labels": LABELS}
 
 
 def tensorflow_serving_limits(settings: ServingSettings, source: SourceSettings) -> Limits:

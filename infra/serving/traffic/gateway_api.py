@@ -43,11 +43,7 @@ def route_spec(split: Split, parent: Parent) -> dict[str, Any]:
     """
     grpc = [_exact(f"/{GRPC_SERVICE}/{method}") for method in GRPC_METHODS]
     rules = [_rule(split, [*map(_exact, EXACT), *map(_prefix, PREFIXES)], HTTP_PORT)]
-    return {
-        "parentRefs": [{"name": parent.name, "namespace": parent.namespace, "sectionName": parent.section_name}],
-        "hostnames": list(parent.hostnames),
-        "rules": [*rules, _rule(split, grpc, GRPC_PORT)] if split.settings.grpc else rules,
-    }
+    return parent.route([*rules, _rule(split, grpc, GRPC_PORT)] if split.settings.grpc else rules)
 
 
 def _rule(split: Split, paths: list[dict[str, str]], port: int) -> dict[str, Any]:

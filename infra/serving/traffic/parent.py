@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 
@@ -21,3 +22,11 @@ class Parent:
     proxy_namespace: str
     proxy_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     after: Sequence[pulumi.Resource] = ()
+
+    def route(self, rules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """An HTTPRoute that hangs on it (https://gateway-api.sigs.k8s.io/reference/api-types/httproute/)."""
+        return {
+            "parentRefs": [{"name": self.name, "namespace": self.namespace, "sectionName": self.section_name}],
+            "hostnames": list(self.hostnames),
+            "rules": list(rules),
+        }
