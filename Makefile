@@ -8,7 +8,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all cluster-programs cluster-test drills check preview up destroy serve smoke train train-check docs lock clean
+.PHONY: help benchmark demo test test-all programs cluster-test monitoring-test drills check preview up destroy serve smoke train train-check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -21,18 +21,21 @@ demo: .venv/installed ## preview dev and prod offline, then serve the shipped mo
 test: .venv/installed ## lint, types, and every test that needs Python packages only
 	.venv/bin/python -m tests quick
 
-test-all: .venv/installed ## `test`, the demo, `cluster-test`, and training from scratch
+test-all: .venv/installed ## `test`, the demo, `monitoring-test`, `cluster-test`, and training from scratch
 	.venv/bin/python -m tests all
 
-cluster-test: cluster-programs ## every object on a real Kubernetes control plane; 20 minutes more the first time
+cluster-test: programs ## every object on a real Kubernetes control plane; 20 minutes more the first time
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml \
 		--numprocesses 2 --dist loadfile --no-loadscope-reorder tests/cluster
+
+monitoring-test: programs ## metrics, alerts, traces and logs on a real Prometheus, Alertmanager, collector and Jaeger
+	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/monitoring-tests.xml tests/monitoring
 
 drills: .venv/installed ## change, stop and lose servers under load, and count; needs nginx and HAProxy
 	.venv/bin/python -m tests.drills
 
-cluster-programs: .venv/installed ## build that control plane, with Go
-	.venv/bin/python -m tests.cluster
+programs: .venv/installed ## build the programs that tests run, with Go
+	.venv/bin/python -m tests.programs
 
 check: .venv/installed ## the fast part of `test`, under four minutes
 	.venv/bin/python -m tests check

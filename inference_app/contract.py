@@ -91,6 +91,7 @@ class Env(StrEnum):
     MAX_BUFFERED_BYTES = "MAX_BUFFERED_BYTES"
     READ_TIMEOUT_SECONDS = "READ_TIMEOUT_SECONDS"
     REQUEST_TIMEOUT_SECONDS = "REQUEST_TIMEOUT_SECONDS"
+    LATENCY_TARGET_MS = "LATENCY_TARGET_MS"
     GRPC_PORT = "GRPC_PORT"
     ADMIN_TOKEN = "ADMIN_TOKEN"  # noqa: S105 - the variable's name
     API_KEYS = "API_KEYS"
@@ -161,6 +162,15 @@ class Metric:
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds; dense around the 100 ms and 500 ms that latency objectives usually name."""
 
+
+def request_buckets(target: float | None) -> tuple[float, ...]:
+    """The buckets of request durations, with one that ends at the latency target (seconds) where there is one.
+
+    How many requests keep an objective can be told exactly at a bucket's bound only.
+    """
+    return tuple(sorted({*LATENCY_BUCKETS, *([target] if target else [])}))
+
+
 LOAD_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Seconds; a small model loads in a fraction of one, a large one from a network volume in minutes."""
 
@@ -169,14 +179,14 @@ BATCH_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 REQUESTS = Metric(
     name="inference_requests_total",
     kind=MetricKind.COUNTER,
-    help="Requests answered, by route template and HTTP status code.",
-    labels=("route", "code"),
+    help="Requests answered, by route template, HTTP status code, and the model version asked, where it was known.",
+    labels=("route", "code", "model", "version"),
 )
 REQUEST_DURATION = Metric(
     name="inference_request_duration_seconds",
     kind=MetricKind.HISTOGRAM,
     help="Time from the request's last byte to the answer, in seconds.",
-    labels=("route",),
+    labels=("route", "model", "version"),
     buckets=LATENCY_BUCKETS,
 )
 REJECTED = Metric(
@@ -190,6 +200,12 @@ QUEUE_SIZE = Metric(
     name="inference_queue_size",
     kind=MetricKind.GAUGE,
     help="Examples waiting for the model now.",
+    labels=("model",),
+)
+QUEUE_CAPACITY = Metric(
+    name="inference_queue_capacity",
+    kind=MetricKind.GAUGE,
+    help="Examples that may wait for the model at most; what comes on top is refused.",
     labels=("model",),
 )
 QUEUE_DURATION = Metric(
@@ -232,6 +248,24 @@ LOAD_DURATION = Metric(
     labels=("model",),
     buckets=LOAD_BUCKETS,
 )
+GPU_MEMORY_USED = Metric(
+    name="inference_gpu_memory_used_bytes",
+    kind=MetricKind.GAUGE,
+    help="Memory in use on the GPU that the models run on, by all of its processes, in bytes.",
+    labels=("device",),
+)
+GPU_MEMORY_SIZE = Metric(
+    name="inference_gpu_memory_size_bytes",
+    kind=MetricKind.GAUGE,
+    help="Memory of that GPU, in bytes.",
+    labels=("device",),
+)
+BUILD_INFO = Metric(
+    name="inference_build_info",
+    kind=MetricKind.GAUGE,
+    help="1, with the versions of the server, of Python and of ONNX Runtime.",
+    labels=("version", "python", "onnxruntime"),
+)
 READY = Metric(name="inference_ready", kind=MetricKind.GAUGE, help="1 while the server is ready, else 0.")
 
 METRICS = (
@@ -240,11 +274,15 @@ METRICS = (
     REJECTED,
     IN_FLIGHT,
     QUEUE_SIZE,
+    QUEUE_CAPACITY,
     QUEUE_DURATION,
     BATCH_SIZE,
     MODEL_DURATION,
     MODEL_INFO,
     SWITCHES,
     LOAD_DURATION,
+    GPU_MEMORY_USED,
+    GPU_MEMORY_SIZE,
+    BUILD_INFO,
     READY,
 )

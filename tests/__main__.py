@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
-REPORTS = (BUILD / "tests.xml", BUILD / "cluster-tests.xml")
-PYTEST = f"-m pytest --quiet --junitxml={REPORTS[0]} --ignore tests/cluster"
+REPORTS = (BUILD / "tests.xml", BUILD / "monitoring-tests.xml", BUILD / "cluster-tests.xml")
+PYTEST = f"-m pytest --quiet --junitxml={REPORTS[0]} --ignore tests/cluster --ignore tests/monitoring"
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,13 @@ TIERS = {
     "check": [LINT, FORMAT, TYPES, Part("fast tests", f"{PYTEST} -m 'not slow'")],
     "quick": [LINT, FORMAT, TYPES, Part("tests", PYTEST)],
 }
-PROGRAMS = Part("programs", "make cluster-programs")
-"""What `make cluster-test` runs: Go takes long to build it the first time, so it begins with the first part."""
+PROGRAMS = Part("programs", "make programs")
+"""What the parts after it run: Go takes long to build it the first time, so it begins with the first part."""
 TIERS["all"] = [
     *TIERS["quick"],
     Part("demo", "make demo"),
     PROGRAMS,
+    Part("monitoring", "make monitoring-test"),
     Part("cluster", "make cluster-test"),
     Part("training", "make train-check"),
 ]

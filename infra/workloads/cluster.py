@@ -11,7 +11,6 @@ from infra.addons.gpu_operator import GpuOperator, GpuOperatorArgs
 from infra.addons.trivy_operator import TrivyOperator, TrivyOperatorArgs
 from infra.clusters.cluster import Access, Cluster
 from infra.endpoint import Endpoint
-from infra.monitoring.prometheus import Prometheus, PrometheusArgs
 from infra.namespaces.workload_namespace import WorkloadNamespace, WorkloadNamespaceArgs
 from infra.settings import StackSettings
 from infra.settings.access import AccessSettings
@@ -23,6 +22,7 @@ from infra.training.job import TrainingJob, TrainingJobArgs
 from infra.training.limits import mlflow_limits, training_limits
 from infra.training.mlflow import Mlflow, MlflowArgs
 from infra.workloads.model import ServedModel
+from infra.workloads.monitoring import monitoring_of
 from infra.workloads.place import Place
 
 
@@ -46,7 +46,7 @@ class _OneCluster:
     def run(self, images: Images) -> Workloads:
         settings = self._settings
         gpus = [] if self._cluster.has_gpu_operator else [self._gpu_operator()]
-        seen = self._prometheus()
+        seen = monitoring_of(self._at).seen
         self._watched(seen)
         tracking = self._mlflow(settings.mlflow).tracking if settings.mlflow else None
         if settings.training and images.training:
@@ -65,17 +65,6 @@ class _OneCluster:
             chart_mirror=self._at.mirror,
         )
         return GpuOperator(self._at.name("gpu-operator"), args, self._at.on())
-
-    def _prometheus(self) -> Sequence[Prometheus]:
-        monitoring = self._settings.monitoring
-        if not monitoring:
-            return []
-        args = PrometheusArgs(
-            settings=monitoring, storage_class=self._cluster.storage_class, chart_mirror=self._at.mirror
-        )
-        found = Prometheus(self._at.name("prometheus"), args, self._at.on())
-        pulumi.export(self._at.name("grafana"), found.grafana)
-        return [found]
 
     def _watched(self, seen: Sequence[pulumi.Resource]) -> None:
         """Who looks for intruders and for vulnerable images."""

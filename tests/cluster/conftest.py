@@ -8,8 +8,8 @@ import pytest
 from tests.cluster import custom_resources
 from tests.cluster.api import Api
 from tests.cluster.control_plane import ControlPlane, control_plane
-from tests.cluster.programs import MissingProgramError
 from tests.cluster.stacks import Stack, shipped
+from tests.programs.built import MissingProgramError
 
 
 @pytest.fixture(scope="session")

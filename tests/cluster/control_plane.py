@@ -15,11 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.cluster.api import Api, condition
 from tests.cluster.objects import applied
-from tests.cluster.processes import Process, free_port, until
-from tests.cluster.programs import program, source
+from tests.processes import HOST, Process, free_port, until
+from tests.programs.built import program, source
 
 TOKEN = "of-the-tests"
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from tests.cluster.api import Api, condition
-from tests.cluster.processes import until
-from tests.cluster.programs import source
+from tests.processes import until
+from tests.programs.built import source
 
 # Module, the folder below `programs/` that pins it, and where its definitions lie.
 SOURCES = (

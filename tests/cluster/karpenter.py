@@ -14,8 +14,8 @@ from infra.clusters.gpu import GPU_RESOURCE
 from infra.settings.instance_types import AWS_INSTANCE_TYPES, vcpus
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.nodes import SIZE
-from tests.cluster.processes import Process, free_port
-from tests.cluster.programs import program
+from tests.processes import Process, free_port
+from tests.programs.built import program
 
 NODE_CLASS = {"apiVersion": "karpenter.kwok.sh/v1alpha1", "kind": "KWOKNodeClass", "metadata": {"name": "default"}}
 ZONES = ("zone-a", "zone-b", "zone-c")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.addons.keda import values
-from tests.cluster.control_plane import HOST, ControlPlane
+from tests.cluster.control_plane import ControlPlane
 from tests.cluster.objects import applied
-from tests.cluster.processes import Process, free_port
-from tests.cluster.programs import program
+from tests.processes import HOST, Process, free_port
+from tests.programs.built import program
 
 METRICS_API = "external.metrics.k8s.io/v1beta1"
 NAMESPACE = "keda"

@@ -12,7 +12,7 @@ from infra.preview import Plan, Resource
 from infra.settings.aks import AZURE_VM_SIZES
 from infra.settings.instance_types import AWS_INSTANCE_TYPES
 from tests.cluster.api import Api
-from tests.cluster.processes import until
+from tests.processes import until
 
 SIMULATED = {"kwok.x-k8s.io/node": "fake"}
 SIZE = {"cpu": "4", "memory": "16Gi", "pods": "110"}

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from tests.cluster.api import Api, Document, RefusedError
-from tests.cluster.processes import until
+from tests.processes import until
 
 
 @contextmanager

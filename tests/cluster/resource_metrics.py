@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.cluster.api import Api
-from tests.cluster.control_plane import HOST, ControlPlane
+from tests.cluster.control_plane import ControlPlane
+from tests.processes import HOST
 
 API = "metrics.k8s.io/v1beta1"
 PARTS = {"apiVersion": "v1", "kind": "APIResourceList", "groupVersion": API,

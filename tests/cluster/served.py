@@ -9,8 +9,8 @@ from tests.cluster import nodes
 from tests.cluster.api import Api
 from tests.cluster.nodes import Pool
 from tests.cluster.objects import applied
-from tests.cluster.processes import until
 from tests.cluster.stacks import Stack
+from tests.processes import until
 
 NAMESPACE, SERVER = "serving", "model-server"
 SPOT = {"eks": "spot", "aks": "t4spot"}

@@ -20,14 +20,14 @@ from tests.cluster.api import condition
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.keda import keda
 from tests.cluster.objects import applied
-from tests.cluster.processes import until
-from tests.cluster.prometheus import Prometheus
 from tests.cluster.replicas import Replicas
 from tests.cluster.resource_metrics import resource_metrics
 from tests.cluster.served import NAMESPACE, SERVER, forget
 from tests.cluster.stacks import ROOT, Stack, shipped
 from tests.drills import versions
 from tests.drills.client import Load, Outcome
+from tests.monitoring.prometheus import Prometheus
+from tests.processes import until
 
 MODELS = ROOT / "inference_app" / "model_repository"
 CAPACITY, UTILISATION = 30, 67

@@ -10,9 +10,9 @@ import pytest
 
 from infra.versions import kubernetes_versions, pinned
 from tests.cluster.api import Api
-from tests.cluster.processes import until
-from tests.cluster.programs import MissingProgramError, program, version
 from tests.cluster.stacks import ROOT
+from tests.processes import until
+from tests.programs.built import MissingProgramError, program, version
 
 
 def test_it_is_of_the_newest_version_that_stacks_may_have(api: Api) -> None:

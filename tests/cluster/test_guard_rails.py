@@ -8,9 +8,9 @@ import pytest
 from tests.cluster.api import Api, RefusedError
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.objects import applied
-from tests.cluster.processes import until
 from tests.cluster.served import NAMESPACE, SERVER, of_serving
 from tests.cluster.stacks import Stack
+from tests.processes import until
 
 VIEWERS, DEPLOYERS = "ml-viewers", "ml-deployers"
 RESTRICTED = {

@@ -11,10 +11,10 @@ from infra.versions import pinned
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.karpenter import NODE_CLASS, karpenter, node_pool
 from tests.cluster.objects import applied
-from tests.cluster.processes import until
-from tests.cluster.programs import version
 from tests.cluster.served import NAMESPACE, Served, forget, serve
 from tests.cluster.stacks import Stack, shipped
+from tests.processes import until
+from tests.programs.built import version
 
 POOL = "karpenter.sh/v1 NodePool"
 

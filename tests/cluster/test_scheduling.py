@@ -11,9 +11,9 @@ from tests.cluster.api import Api, RefusedError
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.nodes import Pool
 from tests.cluster.objects import applied
-from tests.cluster.processes import until
 from tests.cluster.served import NAMESPACE, Served, serve, unschedulable
 from tests.cluster.stacks import Stack, shipped
+from tests.processes import until
 
 ZONES = ("zone-a", "zone-b", "zone-c")
 

@@ -8,9 +8,9 @@ import pytest
 from tests.cluster.api import Api
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.objects import applied
-from tests.cluster.processes import until
 from tests.cluster.served import Served, serve
 from tests.cluster.stacks import Stack
+from tests.processes import until
 
 NAMESPACE, JOB = "training", "train"
 

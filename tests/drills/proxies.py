@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from inference_app.contract import Route
-from tests.cluster.processes import Process, free_port, until
 from tests.drills.client import SERVER_HEADER
+from tests.processes import Process, free_port, until
 
 HOST = "127.0.0.1"
 CHECK_SECONDS, CHECK_FAILURES = 0.25, 2

@@ -14,7 +14,6 @@ from inference_app.contract import Env, Route
 from inference_app.process import ServerProcess
 from inference_app.settings import Settings
 from tests.cluster import slow_model
-from tests.cluster.processes import until
 from tests.drills import versions
 from tests.drills.client import CONNECTIONS, Load, Outcome, Request
 from tests.drills.drill import Change, Drill
@@ -22,6 +21,7 @@ from tests.drills.fleet import Fleet
 from tests.drills.notice import SHORTEST_SECONDS
 from tests.drills.proxies import NOTICE_SECONDS, HAProxy
 from tests.drills.rolling import RATE, SHORT
+from tests.processes import until
 
 QUEUE = 32
 CROWD, CROWD_RATE = 96, 160

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.processes import Process, free_port, until
+from tests.processes import Process, free_port, until
 
 NEEDED = ("docker-registry", "skopeo")
 MISSING = [program for program in NEEDED if shutil.which(program) is None]

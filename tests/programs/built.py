@@ -1,4 +1,4 @@
-"""The programs of a control plane: those of KUBEBUILDER_ASSETS, then of PATH, else those that `__main__` built."""
+"""Programs that tests run: those of KUBEBUILDER_ASSETS, then of PATH, else those that `__main__` built."""
 
 import json
 import os
@@ -8,10 +8,10 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-MODULES = Path(__file__).parent / "programs"
-BUILT = Path(__file__).parents[2] / "build" / "cluster"
+MODULES = Path(__file__).parent
+BUILT = Path(__file__).parents[2] / "build" / "programs"
 
-# Program, module below `programs/`, and the name that Go gives what it builds.
+# Program, module below this folder, and the name that Go gives what it builds.
 PROGRAMS = {
     "etcd": ("etcd", "server"),
     "kube-apiserver": ("kubernetes", "kube-apiserver"),
@@ -42,13 +42,13 @@ def program(name: str) -> Path:
     """Where the program is. Raises MissingProgramError."""
     found = given(name) or _built(name)
     if found is None:
-        raise MissingProgramError(f"{name} is not built: run `make cluster-test`" if go() else NO_GO.format(name))
+        raise MissingProgramError(f"{name} is not built: run `make programs`" if go() else NO_GO.format(name))
     return found
 
 
 @cache
 def source(module: str, requirer: str) -> Path:
-    """Folder of a Go module's files, in the version that `programs/<requirer>/go.mod` requires.
+    """Folder of a Go module's files, in the version that `<requirer>/go.mod` requires.
 
     Raises MissingProgramError without Go, and CalledProcessError when the module cannot be had.
     """
@@ -61,7 +61,7 @@ def source(module: str, requirer: str) -> Path:
 
 
 def version(module: str, requirer: str) -> str:
-    """The version of a Go module that `programs/<requirer>/go.mod` requires, as `1.36.3`."""
+    """The version of a Go module that `<requirer>/go.mod` requires, as `1.36.3`."""
     text = (MODULES / requirer / "go.mod").read_text(encoding="utf-8")
     found = re.search(rf"^\s*(?:require )?{re.escape(module)} v([0-9.]+)", text, re.MULTILINE)
     assert found, f"{requirer}/go.mod does not require {module}"

@@ -1,5 +1,5 @@
 // Prometheus without the service discoveries of clouds, which the tests have none of.
-module inference-platform/tests/cluster/prometheus
+module inference-platform/tests/programs/prometheus
 
 go 1.26.0
 

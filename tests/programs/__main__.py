@@ -1,4 +1,4 @@
-"""`python -m tests.cluster`: build what the tests in this folder run, with Go and from the modules pinned here.
+"""`python -m tests.programs`: build what tests run, with Go and from the modules pinned here.
 
 About 20 minutes on two cores the first time, seconds after it, since Go keeps what it compiled. What PATH or
 KUBEBUILDER_ASSETS has already is not built.
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from tests.cluster.programs import BUILT, MODULES, NO_GO, PROGRAMS, given, go, version
+from tests.programs.built import BUILT, MODULES, NO_GO, PROGRAMS, given, go, version
 
 TAGS = {"prometheus": "remove_all_sd"}
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import httpx
 
-from tests.cluster.control_plane import HOST
-from tests.cluster.processes import Process, free_port
-from tests.cluster.programs import program
+from tests.processes import HOST, Process, free_port
+from tests.programs.built import program
 
 
 class Prometheus:

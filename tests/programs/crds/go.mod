@@ -1,5 +1,5 @@
 // Modules of which only files are used, their custom resource definitions; `go mod tidy` would throw them out.
-module inference-platform/tests/cluster/crds
+module inference-platform/tests/programs/crds
 
 go 1.26.0
 

@@ -1,5 +1,5 @@
 // Karpenter with the provider that makes KWOK's nodes, in place of the one that makes machines.
-module inference-platform/tests/cluster/karpenter
+module inference-platform/tests/programs/karpenter
 
 go 1.26.6
 

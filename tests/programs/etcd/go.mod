@@ -1,5 +1,5 @@
 // etcd, in the version that this Kubernetes is built against.
-module inference-platform/tests/cluster/etcd
+module inference-platform/tests/programs/etcd
 
 go 1.26.0
 

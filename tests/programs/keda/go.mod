@@ -1,5 +1,5 @@
 // KEDA's operator, metrics adapter and admission webhooks.
-module inference-platform/tests/cluster/keda
+module inference-platform/tests/programs/keda
 
 go 1.26.0
 

@@ -1,5 +1,5 @@
 // KWOK: plays the kubelets of nodes that are not there.
-module inference-platform/tests/cluster/kwok
+module inference-platform/tests/programs/kwok
 
 go 1.26.0
 

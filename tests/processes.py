@@ -11,6 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+HOST = "127.0.0.1"
+"""Where all of them listen."""
+
 Found = TypeVar("Found")
 
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
@@ -79,7 +82,7 @@ def until(
 def free_port() -> int:
     """A port of loopback that nobody listens on now."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((HOST, 0))
         return listener.getsockname()[1]
 
 

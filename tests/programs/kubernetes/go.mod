@@ -1,5 +1,5 @@
 // The control plane. k8s.io/kubernetes keeps its own libraries beside itself; here they are the released ones.
-module inference-platform/tests/cluster/kubernetes
+module inference-platform/tests/programs/kubernetes
 
 go 1.26.0
 
