@@ -77,3 +77,9 @@ def test_sagemaker_may_choose_the_port_of_both_and_load_models_into_the_one_for_
 
 def test_the_model_comes_last_so_that_a_new_one_rebuilds_one_layer() -> None:
     assert instructions("COPY")[-1] == "inference_app/model_repository/ /app/inference_app/model_repository/"
+
+
+def test_the_servers_own_source_is_compiled_in_the_image_alike_at_every_build() -> None:
+    (command,) = [line for line in stage("source").splitlines() if "compileall" in line]
+
+    assert command.endswith("--invalidation-mode unchecked-hash inference_app")
