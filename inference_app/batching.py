@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from inference_app import tensors
+from inference_app import tensors, trace
 from inference_app.errors import DeadlineExceeded, InferenceError, ModelFailed, NotReady, QueueFull, TooLarge
 from inference_app.jobs import FutureJob, Job
+from inference_app.logs import outline
 from inference_app.metrics import ModelMetrics
 from inference_app.outputs import BatchOutputs, Rows
 from inference_app.tensors import Arrays
+from inference_app.trace import ModelCall
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class Batcher(ABC):
         """What waits is on its way to the model, whatever else comes."""
         self._lock = threading.Lock()
         metrics.queue_size = lambda: self._rows
+        metrics.queue_capacity = limits.max_queue_size
 
     def submit(self, job: Job, now: float, deadline: float | None = None) -> None:
         """Queue a job with inputs of any number of examples; more than a batch holds are split.
@@ -103,7 +106,9 @@ class Batcher(ABC):
 
     async def infer(self, inputs: Arrays, deadline: float | None = None) -> Arrays:
         """The model's outputs; raises what `submit` raises and reports. Cancelling drops what has not started."""
-        job = FutureJob(inputs)
+        job = FutureJob(inputs, trace.current.get())
+        if job.trace is not None:
+            job.trace.job = job
         self.submit(job, time.perf_counter(), deadline)
         try:
             return await job.outputs
@@ -177,18 +182,21 @@ class Batcher(ABC):
 
     def _answer(self, batch: Sequence[Job], started: float) -> None:
         """Run one batch; where it fails, run each of its jobs alone, so that one bad request fails alone."""
+        trace.current.set(next((job.trace for job in batch if job.trace is not None), None))
         try:
             outputs = self._run(tensors.stack([job.inputs for job in batch]))
         except Exception as error:  # noqa: BLE001 - whatever a model raises concerns its own requests only
             if len(batch) == 1 or _concerns_all(error):
-                self._post(self._fail_run, batch, error)
+                self._post(self._fail_run, batch, error, started, time.perf_counter())
                 return
+            self._post(self._trace, batch, started, time.perf_counter(), error)
             for job in batch:
                 self._answer([job], time.perf_counter())
             return
         self._post(self._deliver, batch, outputs, started, time.perf_counter())
 
     def _deliver(self, batch: Sequence[Job], outputs: BatchOutputs, started: float, finished: float) -> None:
+        self._trace(batch, started, finished)
         observe = self._metrics.queue_seconds
         start = 0
         for job in batch:
@@ -202,9 +210,9 @@ class Batcher(ABC):
                 job.deliver(Rows(outputs, start, stop))
             except InferenceError as error:
                 job.fail(error)
-            except Exception:
+            except Exception as error:  # noqa: BLE001
                 # One request's rendering must not cost its neighbours their answers.
-                logger.exception("an answer could not be delivered")
+                logger.error("an answer could not be delivered", extra={"exception": outline(error)})
                 job.fail(ModelFailed("the answer could not be rendered"))
             start = stop
         seconds = finished - started
@@ -218,7 +226,17 @@ class Batcher(ABC):
     def _expire(self, late: Sequence[Job]) -> None:
         self._fail(late, DeadlineExceeded("the model had no time for this request before its deadline"))
 
-    def _fail_run(self, jobs: Sequence[Job], error: Exception) -> None:
+    def _trace(self, batch: Sequence[Job], started: float, finished: float, error: Exception | None = None) -> None:
+        """Note a model call in the traces of its requests."""
+        traces = [job.trace for job in batch if job.trace is not None]
+        if traces:
+            examples, provider = sum([job.rows for job in batch]), self._metrics.execution_provider or ""
+            trace.note_call(traces, ModelCall(len(batch), examples, provider, started, finished), error)
+
+    def _fail_run(self, jobs: Sequence[Job], error: Exception, started: float, finished: float) -> None:
+        self._trace(jobs, started, finished, error)
+        for job in jobs:
+            job.started_at = started
         if isinstance(error, InferenceError):  # a model that runs elsewhere says itself what clients shall hear
             self._fail(jobs, error)
             return

@@ -28,6 +28,11 @@ class InferenceError(Exception):
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     headers: Mapping[str, str] = MappingProxyType({})
 
+    @property
+    def outline(self) -> str:
+        """What logs and traces may hold of it: nothing that a client sent."""
+        return str(self)
+
     def details(self) -> dict[str, float]:
         """Numbers that the answer gives beside the message."""
         return {}

@@ -1,6 +1,7 @@
 """The metrics of `contract.METRICS` in Prometheus' text formats, and the process's own memory and CPU time."""
 
-from collections.abc import Iterator, Mapping
+import platform
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
-from inference_app import contract
-from inference_app.metrics import Histogram, Metrics, ModelMetrics
+from inference_app import __version__, contract
+from inference_app.gpu_memory import GpuMemory
+from inference_app.metrics import Histogram, Metrics, ModelMetrics, RouteMetrics
+from inference_app.sessions import ort
 
 if TYPE_CHECKING:
     from inference_app.siblings import Siblings
@@ -44,24 +47,34 @@ class ServerCollector(Collector):
     def __init__(self, metrics: Metrics, siblings: "Siblings | None") -> None:
         self._metrics = metrics
         self._siblings = siblings
+        self._gpu = None if metrics.gpu is None else GpuMemory(metrics.gpu)
 
     def collect(self) -> Iterator[Metric]:
         """One family for each metric of the contract."""
         metrics = self._siblings.total(self._metrics) if self._siblings else self._metrics
         models = _models(metrics)
-        routes = metrics.routes.items()
-        yield _counter(contract.REQUESTS, _answers(metrics))
-        yield _histogram(contract.REQUEST_DURATION, {(label,): route.duration for label, route in routes})
+        routes = _routes(metrics)
+        yield _counter(contract.REQUESTS, _answers(routes))
+        yield _histogram(contract.REQUEST_DURATION, {labels: route.duration for labels, route in routes.items()})
         yield _counter(contract.REJECTED, {(name,): model.rejected for name, model in models.items()})
         yield _gauge(contract.IN_FLIGHT, {(): metrics.in_flight})
-        yield _gauge(contract.QUEUE_SIZE, _waiting(metrics))
+        yield _gauge(contract.QUEUE_SIZE, _sums(metrics, lambda model: model.queue_size()))
+        yield _gauge(contract.QUEUE_CAPACITY, _sums(metrics, lambda model: model.queue_capacity))
         yield _histogram(contract.QUEUE_DURATION, {(name,): model.queue_duration for name, model in models.items()})
         yield _histogram(contract.BATCH_SIZE, {(name,): model.batch_size for name, model in models.items()})
         yield _histogram(contract.MODEL_DURATION, {(name,): model.duration for name, model in models.items()})
         yield _gauge(contract.MODEL_INFO, _running(metrics))
         yield _counter(contract.SWITCHES, _switches(models))
         yield _histogram(contract.LOAD_DURATION, {(name,): model.load_duration for name, model in models.items()})
+        yield from self._gpu_memory()
+        yield _gauge(contract.BUILD_INFO, {(__version__, platform.python_version(), ort.__version__): 1})
         yield _gauge(contract.READY, {(): metrics.ready()})
+
+    def _gpu_memory(self) -> Iterator[Metric]:
+        runs = any(model.execution_provider for model in self._metrics.models.values())  # else CUDA has yet to start
+        usage = self._gpu.read() if self._gpu is not None and runs else None
+        yield _gauge(contract.GPU_MEMORY_USED, {} if usage is None else {(usage.device,): usage.used})
+        yield _gauge(contract.GPU_MEMORY_SIZE, {} if usage is None else {(usage.device,): usage.size})
 
 
 class WorkersCollector(Collector):
@@ -89,20 +102,32 @@ def _models(metrics: Metrics) -> dict[str, ModelMetrics]:
     return models
 
 
-def _answers(metrics: Metrics) -> Mapping[Labels, float]:
-    routes = metrics.routes.items()
-    return {(label, str(code)): count for label, route in routes for code, count in route.codes.items()}
+def _routes(metrics: Metrics) -> dict[Labels, RouteMetrics]:
+    """By route, model and version; the last two are empty for requests that reached no model."""
+    routes: dict[Labels, RouteMetrics] = {(label, "", ""): route for label, route in metrics.routes.items()}
+    for key, model in metrics.models.items():
+        routes |= {(label, *key): route for label, route in model.routes.items()}
+    return routes
+
+
+def _answers(routes: Mapping[Labels, RouteMetrics]) -> Mapping[Labels, float]:
+    return {
+        (label, str(code), *model): count
+        for (label, *model), route in routes.items()
+        for code, count in route.codes.items()
+    }
 
 
 def _switches(models: Mapping[str, ModelMetrics]) -> Mapping[Labels, float]:
     return {(name, result): count for name, model in models.items() for result, count in model.switches.items()}
 
 
-def _waiting(metrics: Metrics) -> Mapping[Labels, float]:
-    waiting: dict[Labels, float] = {}
+def _sums(metrics: Metrics, gauge: Callable[[ModelMetrics], float]) -> Mapping[Labels, float]:
+    """By name, over the versions that are loaded: each has a queue of its own."""
+    sums: dict[Labels, float] = {}
     for (name, _), model in metrics.models.items():
-        waiting[name,] = waiting.get((name,), 0) + model.queue_size()
-    return waiting
+        sums[name,] = sums.get((name,), 0) + gauge(model)
+    return sums
 
 
 def _running(metrics: Metrics) -> Mapping[Labels, float]:

@@ -81,5 +81,6 @@ class Follower:
         )
         done, _ = await asyncio.wait({reading}, timeout=PATIENCE_SECONDS)
         if not done:
-            logger.warning("the repository does not answer", extra={"model": name, "seconds": PATIENCE_SECONDS})
+            extra = {"model": name, "duration_seconds": PATIENCE_SECONDS}
+            logger.warning("the repository does not answer", extra=extra)
         return await reading

@@ -2,11 +2,15 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 from inference_app import tensors
 from inference_app.errors import InferenceError
 from inference_app.outputs import BatchOutputs, Rows
 from inference_app.tensors import Arrays
+
+if TYPE_CHECKING:
+    from inference_app.trace import Trace
 
 
 class Job(ABC):
@@ -21,6 +25,8 @@ class Job(ABC):
     queued_at: float
     started_at: float = 0.0
     finished_at: float = 0.0
+    trace: "Trace | None" = None
+    """Of a sampled request."""
     parts: "tuple[_Part, ...]" = ()
 
     @abstractmethod
@@ -56,6 +62,7 @@ class _Part(Job):
         self.rows = tensors.rows(inputs)
         self.deadline = whole.deadline
         self.queued_at = whole.queued_at
+        self.trace = whole.trace
         self.outputs: Arrays | None = None
 
     def deliver(self, rows: Rows) -> None:
@@ -63,14 +70,16 @@ class _Part(Job):
         self._whole.gather()
 
     def fail(self, error: InferenceError) -> None:
+        self._whole.started_at = self.started_at
         self._whole.fail(error)
 
 
 class FutureJob(Job):
     """A job to wait for."""
 
-    def __init__(self, inputs: Arrays) -> None:
+    def __init__(self, inputs: Arrays, trace: "Trace | None" = None) -> None:
         self.inputs = inputs
+        self.trace = trace
         self.outputs: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
 
     def deliver(self, rows: Rows) -> None:

@@ -57,9 +57,10 @@ class RouteMetrics:
 
     __slots__ = ("codes", "duration")
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        """`bounds` are those of the durations' buckets, in seconds."""
         self.codes: dict[int, int] = {}
-        self.duration = Histogram(LATENCY_BUCKETS)
+        self.duration = Histogram(bounds)
 
     def observe(self, status: int, seconds: float, trace_id: str | None = None) -> None:
         """Count one answer, `seconds` after its request's last byte."""
@@ -76,10 +77,33 @@ class RouteMetrics:
         self.duration.absorb(other.duration)
 
 
-class ModelMetrics:
-    """One model version: its queue, its batches, and where it runs (None until it does)."""
+class Routes(dict[str, RouteMetrics]):
+    """Answers by route template; whoever asks for one that is not there gets one."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        super().__init__()
+        self.bounds = bounds
+
+    def __missing__(self, label: str) -> RouteMetrics:
+        made = self[label] = RouteMetrics(self.bounds)
+        return made
+
+    def begin(self, label: str) -> None:
+        """Be there at 0: a rate misses the requests that came before a series' first scrape."""
+        self.setdefault(label, RouteMetrics(self.bounds))
+
+    def absorb(self, other: "Routes") -> None:
+        """Add what another process counted, in its buckets where nothing is here yet."""
+        for label, route in other.items():
+            self.setdefault(label, RouteMetrics(route.duration.bounds)).absorb(route)
+
+
+class ModelMetrics:
+    """One model version: who asked it, its queue, its batches, and where it runs (None until it does)."""
+
+    def __init__(self, request_bounds: tuple[float, ...] = LATENCY_BUCKETS) -> None:
+        self.routes = Routes(request_bounds)
+        """Requests that reached this version; unlike the other counts they end with it."""
         self.queue_duration = Histogram(LATENCY_BUCKETS)
         self.queue_seconds = self.queue_duration.observe
         """Counts one request's wait for the model."""
@@ -89,6 +113,7 @@ class ModelMetrics:
         self.switches = dict.fromkeys(SwitchResult, 0)
         self.rejected = 0
         self.queue_size: Callable[[], int] = int
+        self.queue_capacity = 0
         self.execution_provider: str | None = None
         self.users = 0
         """Loaded instances: while a version is loaded again, two."""
@@ -99,7 +124,7 @@ class ModelMetrics:
         self.duration.observe(seconds)
 
     def absorb(self, other: "ModelMetrics") -> None:
-        """Add what another version of the same model, or another process, counted."""
+        """Add what another version of the same model, or another process, counted, routes and gauges aside."""
         self.queue_duration.absorb(other.queue_duration)
         self.batch_size.absorb(other.batch_size)
         self.duration.absorb(other.duration)
@@ -110,34 +135,43 @@ class ModelMetrics:
 
 
 class Metrics:
-    """A server's counts: `routes` by route template, `models` by name and version.
+    """A server's counts: `routes` of requests that reached no model, `models` by name and version.
 
-    Labels stay bounded because only the server's own names come here: a path it does not know is route `unknown`.
+    Labels stay bounded because only the server's own names come here: a path it does not know is route `unknown`, and
+    a model that it has not loaded is none.
     """
 
-    def __init__(self, siblings: "Siblings | None" = None) -> None:
-        """`siblings` are the workers whose counts are exposed together with these."""
+    def __init__(
+        self,
+        siblings: "Siblings | None" = None,
+        *,
+        request_bounds: tuple[float, ...] = LATENCY_BUCKETS,
+        gpu: int | None = None,
+    ) -> None:
+        """`siblings` are the workers whose counts are exposed together with these; `request_bounds` end the buckets of
+        request durations, in seconds; `gpu` is CUDA's number of the GPU that the models run on, if they run on one.
+        """
         self.in_flight = 0
         self.ready: Callable[[], float] = float
-        self.routes: dict[str, RouteMetrics] = {}
+        self.gpu = gpu
+        self.routes = Routes(request_bounds)
         self.models: dict[tuple[str, str], ModelMetrics] = {}
         self._siblings = siblings
         self._exposition: Exposition | None = None
         if siblings is not None:
             self.absorb(siblings.inherited)
 
-    def route(self, label: str) -> RouteMetrics:
-        """The counts of a route; keep them rather than look them up per request."""
-        return self.routes.setdefault(label, RouteMetrics())
-
     def model(self, name: str, version: str) -> ModelMetrics:
         """The counts of a model version that is being loaded; `remove_model` takes back each such call."""
-        model = self.models.setdefault((name, version), ModelMetrics())
+        model = self.models.setdefault((name, version), ModelMetrics(self.routes.bounds))
         model.users += 1
         return model
 
     def remove_model(self, name: str, version: str) -> None:
-        """Forget an unloaded version; another version of the model inherits its counts, since counters never fall."""
+        """Forget an unloaded version; another version of the model inherits its counts, since counters never fall.
+
+        Its requests it does not inherit: their series name the version, and end, which a rate takes for what it is.
+        """
         gone = self.models[name, version]
         gone.users -= 1
         if gone.users:
@@ -150,10 +184,11 @@ class Metrics:
 
     def absorb(self, other: "Metrics") -> None:
         """Add what another process counted, gauges aside."""
-        for label, route in other.routes.items():
-            self.route(label).absorb(route)
+        self.routes.absorb(other.routes)
         for key, model in other.models.items():
-            self.models.setdefault(key, ModelMetrics()).absorb(model)
+            mine = self.models.setdefault(key, ModelMetrics(model.routes.bounds))
+            mine.absorb(model)
+            mine.routes.absorb(model.routes)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics as text and its content type, in the format that the `Accept` header asks for."""
@@ -175,5 +210,6 @@ def total(parts: Sequence[Metrics]) -> Metrics:
     for key, model in whole.models.items():
         same = [part.models[key] for part in parts if key in part.models]
         model.queue_size = partial(int, sum(other.queue_size() for other in same))
+        model.queue_capacity = sum(other.queue_capacity for other in same)
         model.execution_provider = next((other.execution_provider for other in same if other.execution_provider), None)
     return whole

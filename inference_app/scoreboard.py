@@ -4,7 +4,7 @@ import mmap
 import struct
 import zlib
 
-HALF_BYTES = 1024 * 1024
+HALF_BYTES = 2 * 1024 * 1024
 """Most that a slot holds: the counts of some two thousand models. The kernel gives only pages that are written to."""
 
 _HEADER = struct.Struct("=II")

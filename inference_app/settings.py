@@ -150,6 +150,12 @@ class Settings(BaseModel):
         description="How long a request may wait for the model; then it gets 504 and never reaches the model.",
         json_schema_extra=_unit("seconds"),
     )
+    latency_target_ms: Annotated[float, Field(gt=0, le=60_000)] | None = Field(
+        default=None,
+        description="Latency objective; request durations get a histogram bucket that ends there, so that the share of "
+        "requests that keep it is exact. Unset, the buckets are the usual ones.",
+        json_schema_extra=_unit("milliseconds"),
+    )
     grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
         default=None, description="TCP port for gRPC; unset, gRPC is off."
     )

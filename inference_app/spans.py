@@ -1,78 +1,159 @@
-"""Finished traces as spans of the OpenTelemetry SDK, exported by OTLP.
+"""Finished requests and model calls as spans: how they hang together, and what describes them.
 
-The SDK reads its own environment variables: OTEL_EXPORTER_OTLP_ENDPOINT and its kin, OTEL_SERVICE_NAME,
-OTEL_RESOURCE_ATTRIBUTES, OTEL_BSP_*. https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
-from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+from random import getrandbits
+from typing import TypeAlias
+from urllib.parse import urlsplit
 
-from inference_app import __version__
-from inference_app.tracing import FinishedTrace
+from inference_app import otlp
+from inference_app.otlp import Kind, Template
+from inference_app.trace import ClientCall, Context, FinishedBatch, GrpcAnswer, HttpAnswer, ModelCall, Record, Trace
 
-DEFAULT_SERVICE_NAME = "inference-platform"
+FORWARD = 2
+"""The model call's place among the stages."""
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
-class GivenTraceIds(RandomIdGenerator):
-    """Random span ids, and for a trace without a parent the id that the request's log lines already bear."""
-
-    trace_id = 0
-
-    def generate_trace_id(self) -> int:
-        """The id set last."""
-        return self.trace_id
+KEPT = 4096
+"""Descriptions that are encoded once; their number is bounded by routes, statuses, model versions and batch sizes."""
 
 
-class SpanExport:
-    """Makes spans and exports them in batches; used by one thread only."""
-
-    def __init__(self) -> None:
-        self._ids = GivenTraceIds()
-        self._propagator = TraceContextTextMapPropagator()
-        # Closed by `close` in good time; the SDK's own handler would hold up the process's exit for up to 30 s.
-        self._provider = TracerProvider(
-            sampler=ALWAYS_ON, resource=_resource(), id_generator=self._ids, shutdown_on_exit=False
-        )
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        self._tracer = self._provider.get_tracer("inference_app", __version__)
-
-    def add(self, trace: FinishedTrace) -> None:
-        """Queue a trace's spans: the request's and below it one for each of its stages."""
-
-        def ns(at: float) -> int:
-            return trace.answered_ns - round((trace.answered_at - at) * 1e9)
-
-        self._ids.trace_id = int(trace.trace_id, 16)
-        outside = self._propagator.extract(trace.parent, Context())
-        request = self._tracer.start_span(
-            trace.name, outside, SpanKind.SERVER, trace.attributes, start_time=ns(trace.received_at)
-        )
-        inside = set_span_in_context(request, outside)
-        for stage in trace.stages:
-            span = self._tracer.start_span(stage.name, inside, attributes=stage.attributes, start_time=ns(stage.start))
-            if not stage.end:
-                _mark(span, trace.failure)
-            span.end(ns(stage.end or trace.answered_at))
-        _mark(request, trace.failure)
-        request.end(trace.answered_ns)
-
-    def close(self) -> None:
-        """Export what is queued; takes as long as the SDK's own timeouts allow."""
-        self._provider.shutdown()
+Stage: TypeAlias = tuple[float, float, Template]
+"""A part of a request's work: start, end (0 where it did not come to it), and what it is."""
 
 
-def _mark(span: Span, failure: str | None) -> None:
-    if failure is not None:
-        span.set_status(StatusCode.ERROR, failure)
+def encode(records: Iterable[Record]) -> list[bytes]:
+    """The records' spans, as `otlp.request` takes them; their clock is set once for all, so that they fit together."""
+    epoch = time.time_ns() - int(time.perf_counter() * 1e9)
+    spans: list[bytes] = []
+    for record in records:
+        if isinstance(record, FinishedBatch):
+            spans.append(_batch(record, epoch))
+        else:
+            spans += _request(record, epoch)
+    return spans
 
 
-def _resource() -> Resource:
-    defaults = {SERVICE_NAME: DEFAULT_SERVICE_NAME, SERVICE_VERSION: __version__}
-    return Resource.create({**defaults, **OTELResourceDetector().detect().attributes})
+def _request(trace: Trace, epoch: int) -> list[bytes]:
+    received_ns, answered_ns = epoch + int(trace.received_at * 1e9), epoch + int(trace.answered_at * 1e9)
+    trace_id, span_id = _ids(trace)
+    ids = getrandbits(256).to_bytes(32)
+    spans: list[bytes] = []
+    for number, (start, end, template) in enumerate(_stages(trace)):
+        own = ids[8 * number : 8 * number + 8]
+        end_ns = epoch + int(end * 1e9) if end else answered_ns
+        spans.append(template.below(span_id, trace_id, own, epoch + int(start * 1e9), end_ns))
+        if number == FORWARD and trace.calls:
+            spans += [_client(call, trace_id, own, epoch) for call in trace.calls]
+    template = _entry(trace.answer, trace.model, trace.error_type)
+    if trace.failure is not None:
+        template = Template(template.rest + otlp.failed(trace.failure))
+    if trace.parent is None:
+        return [*spans, template.root(trace_id, span_id, received_ns, answered_ns)]
+    if trace.parent.state:
+        template = Template(template.rest + otlp.state(trace.parent.state))
+    caller = bytes.fromhex(trace.parent.span_id)
+    return [*spans, template.below(caller, trace_id, span_id, received_ns, answered_ns, otlp.IS_REMOTE)]
+
+
+def _stages(trace: Trace) -> list[Stage]:
+    """How far a request came; what it was in when the server failed says so."""
+    reached: list[Stage] = [(trace.received_at, trace.parsed_at, PREPROCESS)]
+    if trace.queued_at:
+        reached.append((trace.queued_at, trace.started_at, WAIT))
+    if trace.started_at:
+        forward = _forward(_sizes(trace.call), trace.rows)
+        if trace.batches:
+            forward = Template(forward.rest + b"".join([otlp.link(*_ids(each)) for each in trace.batches]))
+        reached.append((trace.started_at, trace.finished_at, forward))
+    if trace.finished_at:
+        reached.append((trace.finished_at, trace.answered_at, POSTPROCESS))
+    start, end, last = reached[-1]
+    if trace.failure is not None and not end:
+        reached[-1] = (start, end, Template(last.rest + otlp.failed(trace.failure)))
+    return reached
+
+
+def _batch(batch: FinishedBatch, epoch: int) -> bytes:
+    call = batch.call
+    rest = _batch_described(_sizes(call), batch.model) + b"".join([otlp.link(*_ids(each)) for each in batch.requests])
+    if batch.failure is not None:
+        rest += otlp.failed(batch.failure)
+    return Template(rest).root(*_ids(batch.context), epoch + int(call.started * 1e9), epoch + int(call.finished * 1e9))
+
+
+def _client(call: ClientCall, trace_id: bytes, parent_id: bytes, epoch: int) -> bytes:
+    url = urlsplit(call.url)
+    error = call.error or (str(call.status) if call.status and call.status >= 400 else "")
+    attributes: dict[str, str | int] = {
+        "http.request.method": call.method,
+        "server.address": url.hostname or "",
+        "server.port": url.port or DEFAULT_PORTS[url.scheme],
+        "url.full": url._replace(netloc=url.netloc.rpartition("@")[2]).geturl(),  # without a password
+        **({"http.response.status_code": call.status} if call.status else {}),
+        **({"error.type": error} if error else {}),
+    }
+    rest = otlp.described(call.method, Kind.CLIENT, attributes) + (otlp.failed("") if error else b"")
+    start_ns, end_ns = epoch + int(call.started * 1e9), epoch + int(call.finished * 1e9)
+    return Template(rest).below(parent_id, trace_id, bytes.fromhex(call.span_id), start_ns, end_ns)
+
+
+def _ids(of: Context | Trace) -> tuple[bytes, bytes]:
+    return bytes.fromhex(of.trace_id), bytes.fromhex(of.span_id)
+
+
+def _sizes(call: ModelCall | None) -> tuple[int, int, str]:
+    return (call.requests, call.examples, call.provider) if call else (0, 0, "")
+
+
+PREPROCESS, WAIT, POSTPROCESS = (
+    Template(otlp.described(name, Kind.INTERNAL, {})) for name in ("preprocess", "batch.wait", "postprocess")
+)
+
+
+@lru_cache(KEPT)
+def _forward(sizes: tuple[int, int, str], rows: int) -> Template:
+    attributes = {**_call(sizes), "inference.request_size": rows}
+    return Template(otlp.described("model_forward", Kind.INTERNAL, attributes))
+
+
+@lru_cache(KEPT)
+def _batch_described(sizes: tuple[int, int, str], model: tuple[str, str] | None) -> bytes:
+    return otlp.described("batch", Kind.INTERNAL, {**_call(sizes), **_model(model)})
+
+
+@lru_cache(KEPT)
+def _entry(answer: HttpAnswer | GrpcAnswer | None, model: tuple[str, str] | None, error: str) -> Template:
+    attributes = {**_model(model), **({"error.type": error} if error else {})}
+    if isinstance(answer, GrpcAnswer):
+        call = {"rpc.system.name": "grpc", "rpc.method": answer.method, "rpc.response.status_code": answer.code}
+        return Template(otlp.described(answer.method, Kind.SERVER, {**call, **attributes}))
+    assert answer is not None  # noqa: S101 - what is exported is finished
+    request: dict[str, str | int] = {
+        "http.request.method": answer.method,
+        "http.route": answer.route,
+        "http.response.status_code": answer.status,
+        "url.scheme": "http",
+    }
+    return Template(otlp.described(f"{answer.method} {answer.route}", Kind.SERVER, {**request, **attributes}))
+
+
+def _call(sizes: tuple[int, int, str]) -> dict[str, str | int]:
+    requests, examples, provider = sizes
+    if not requests:
+        return {}
+    return {
+        "inference.batch_size": examples,
+        "inference.batch_requests": requests,
+        **({"inference.execution_provider": provider} if provider else {}),
+    }
+
+
+def _model(model: tuple[str, str] | None) -> dict[str, str | int]:
+    return {"inference.model": model[0], "inference.model_version": model[1]} if model else {}

@@ -73,16 +73,16 @@ def apply(version: "ModelVersion", settings: Settings) -> Settings:
     tuning = version.tuning
     if tuning is None:
         return settings
-    model = {"model": version.metadata.name, "version": version.metadata.version}
+    model, number = version.metadata.name, version.metadata.version
     mismatch = _mismatch(tuning, version.metadata.sha256, settings)
     if mismatch:
-        logger.warning("tuning ignored", extra={**model, "reason": mismatch})
+        logger.warning("tuning ignored", extra={"model": model, "version": number, "reason": mismatch})
         return settings
     own = settings.model_fields_set
     # Several workers share the cores that one process had for itself when it was measured.
     left_out = own | THREADING if own & THREADING or settings.workers > 1 else own
     tuned = tuning.settings.model_dump(exclude=set(left_out))
-    logger.info("tuning applied", extra={**model, **tuned})
+    logger.info("tuning applied", extra={"model": model, "version": number, "settings": tuned})
     return settings.model_copy(update=tuned)
 
 

@@ -171,7 +171,8 @@ class Supervisor:
         place.due_at = time.monotonic() + pause
         place.has_died = True
         siblings.vacate(self._board, place.slot, "has died and is being replaced")
-        logger.error("worker died", extra={"worker": place.number, "status": status, "lived_seconds": round(lived, 1)})
+        seconds = round(lived, 1)
+        logger.error("worker died", extra={"worker": place.number, "status": status, "duration_seconds": seconds})
         if place.short_lives < SHORT_LIVES:
             self._replace()
             return

@@ -1,6 +1,7 @@
 """A small HTTP server on loopback whose answers are a function of the request."""
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -31,19 +32,22 @@ class Response:
 
 
 class Loopback:
-    """Answers with `handle`, and keeps what it was asked."""
+    """Answers with `handle`, over TLS with the certificate of `tls` if given, and keeps what it was asked."""
 
-    def __init__(self, handle: Callable[[Request], Response]) -> None:
+    def __init__(self, handle: Callable[[Request], Response], tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self._handle = handle
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -84,6 +84,10 @@ class Running:
         """Of all its processes, now."""
         return processes.memory(self._mark)
 
+    def cpu_seconds(self) -> float:
+        """Of all its processes, until now."""
+        return processes.cpu_seconds(self._mark)
+
     def _try(self, request: Request) -> str | None:
         try:
             self.ask(request)

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from inference_app import failures, logs
 from inference_app.errors import (
     BadRequest,
     BuffersFull,
@@ -23,8 +24,10 @@ from inference_app.errors import (
 )
 from inference_app.grpc import open_inference_pb2 as pb
 from inference_app.grpc.service import NAME, Context, InferenceService, time_remaining
-from inference_app.metrics import Metrics
-from inference_app.tracing import Trace, Tracer
+from inference_app.metrics import RouteMetrics
+from inference_app.models import Models
+from inference_app.trace import Trace, current
+from inference_app.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +56,21 @@ CODES: dict[int, grpc.StatusCode] = {
 class Shared:
     """What all calls of a server share; `buffered` counts the bytes of the messages that have no answer yet."""
 
-    metrics: Metrics
+    models: Models
     max_buffered: int
     tracer: Tracer | None = None
     buffered: int = 0
+
+
+@dataclass(slots=True)
+class Call:
+    """One call on its way, counted by its route alone until it has reached a model."""
+
+    started: float
+    counts: RouteMetrics
+    trace: Trace | None
+    model: tuple[str, str] | None = None
+    """Name and version."""
 
 
 def handler(service: InferenceService, shared: Shared) -> grpc.GenericRpcHandler:
@@ -72,6 +86,8 @@ def handler(service: InferenceService, shared: Shared) -> grpc.GenericRpcHandler
         "RepositoryModelLoad": (service.repository_load, pb.RepositoryModelLoadRequest),
         "RepositoryModelUnload": (service.repository_unload, pb.RepositoryModelUnloadRequest),
     }
+    if shared.models.default is not None:
+        shared.models.default.metrics.routes.begin("grpc/ModelInfer")
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         name: grpc.unary_unary_rpc_method_handler(Dispatch(name, method, message, shared).handle, None, _encode)
         for name, (method, message) in methods.items()
@@ -88,50 +104,66 @@ class Dispatch:
 
     def __init__(self, name: str, method: Method, message: type[Message], shared: Shared) -> None:
         self._name = name
+        self._label = f"grpc/{name}"
         self._method = method
         self._message = message
         self._shared = shared
-        self._route = shared.metrics.route(f"grpc/{name}")
+        self._metrics = shared.models.metrics
+        self._counts = self._metrics.routes[self._label]
 
     async def handle(self, content: bytes, context: Context) -> Message:
         """Answer one call, and count it."""
         started = time.perf_counter()
-        trace = self._begin_trace(context, started)
-        self._shared.metrics.in_flight += 1
+        call = Call(started, self._counts, self._begin_trace(context, started))
+        if call.trace is not None:
+            context.set_trailing_metadata((("traceresponse", call.trace.response),))
+        self._metrics.in_flight += 1
         self._shared.buffered += len(content)
         try:
-            outcome = await self._answer(content, context)
+            outcome = await self._answer(content, context, call)
         except asyncio.CancelledError:
-            self._count(_left(context), trace, started)
+            self._count(_left(context), call)
             raise
         finally:
-            self._shared.metrics.in_flight -= 1
+            self._metrics.in_flight -= 1
             self._shared.buffered -= len(content)
         if isinstance(outcome, InferenceError):
-            self._count(outcome, trace, started)
+            self._count(outcome, call)
             await context.abort(_code(outcome), str(outcome))
-        self._count(None, trace, started)
+        self._count(None, call)
         return outcome
 
-    async def _answer(self, content: bytes, context: Context) -> Message | InferenceError:
+    async def _answer(self, content: bytes, context: Context, call: Call) -> Message | InferenceError:
         held = self._shared.buffered
         if held > self._shared.max_buffered:
             return BuffersFull(f"{held} bytes of unanswered requests are held; try later")
         try:
-            return await self._method(self._message.FromString(content), context)
+            message = self._message.FromString(content)
+            if isinstance(message, pb.ModelInferRequest):
+                model = self._shared.models.get(message.model_name, message.model_version or None)
+                call.counts = model.metrics.routes[self._label]
+                call.model = model.metadata.name, model.metadata.version
+                if call.trace is not None:
+                    call.trace.model = call.model
+                    current.set(call.trace)
+            return await self._method(message, context)
         except KNOWN as error:
             return _translate(error)
-        except Exception:
-            logger.exception("a call failed")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            logger.error("a call failed", extra={"route": self._label, "exception": logs.outline(error)})
             return InferenceError("internal error")
 
-    def _count(self, outcome: InferenceError | None, trace: Trace | None, started: float) -> None:
+    def _count(self, outcome: InferenceError | None, call: Call) -> None:
         now = time.perf_counter()
+        seconds = now - call.started
         status = int(HTTPStatus.OK if outcome is None else outcome.status)
+        trace = call.trace
+        if outcome is not None:
+            failures.report(outcome, self._label, seconds, call.model, trace)
         if trace is None:
-            self._route.observe(status, now - started)
+            call.counts.observe(status, seconds)
             return
-        self._route.observe(status, now - started, trace.trace_id)
+        call.counts.observe(status, seconds, trace.trace_id)
         trace.error = outcome
         trace.finish_grpc(f"{NAME}/{self._name}", _code(outcome).name, now)
 

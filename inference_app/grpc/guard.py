@@ -22,7 +22,7 @@ class Guard(grpc.GenericRpcHandler):
     def __init__(self, calls: grpc.GenericRpcHandler, keys: ApiKeys, metrics: Metrics) -> None:
         self._calls = calls
         self._keys = keys
-        self._refusals = {f"/{NAME}/{name}": _refusal(metrics.route(f"grpc/{name}")) for name in KEYED}
+        self._refusals = {f"/{NAME}/{name}": _refusal(metrics.routes[f"grpc/{name}"]) for name in KEYED}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
         """What answers a call of which only method and metadata are known."""

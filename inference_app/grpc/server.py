@@ -42,7 +42,7 @@ async def serve(models: Models, settings: Settings, tracer: Tracer | None = None
     ]
     server = grpc.aio.server(options=options)
     health = Health(models, service.NAME)
-    shared = dispatch.Shared(models.metrics, settings.max_buffered_bytes, tracer)
+    shared = dispatch.Shared(models, settings.max_buffered_bytes, tracer)
     calls = dispatch.handler(service.InferenceService(models, settings), shared)
     keys = api_keys.of(settings)
     guarded = calls if keys is None else Guard(calls, keys, models.metrics)

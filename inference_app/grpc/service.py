@@ -15,6 +15,7 @@ from inference_app.models import Models
 from inference_app.protocols import open_inference
 from inference_app.served_model import ServedModel
 from inference_app.settings import Settings
+from inference_app.trace import current
 
 NAME = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 
@@ -72,6 +73,8 @@ class InferenceService:
                 inputs = messages.read_inputs(request, model.metadata)
             else:
                 inputs = await asyncio.to_thread(messages.read_inputs, request, model.metadata)
+            if (trace := current.get()) is not None:
+                trace.parsed_at = time.perf_counter()
             outputs = await serving.batcher.infer(inputs, deadline)
         finally:
             serving.leave()

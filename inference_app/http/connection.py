@@ -17,6 +17,7 @@ from inference_app.http.exchange import CONTINUE, INTERNAL_ERROR, Exchange, Refu
 from inference_app.http.inference import InferenceExchange
 from inference_app.http.messages import BODY, NOTHING, Messages
 from inference_app.http.turns import KEEP_ALIVE_SECONDS, Phase
+from inference_app.logs import Fields, outline
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,9 @@ class Connection(Messages):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError:
-            logger.exception("a request could not be handled")
+        except httptools.HttpParserCallbackError as error:
+            extra: Fields = {"exception": outline(error)}
+            logger.error("a request could not be handled", extra=extra)
             self.refuse(INTERNAL_ERROR)
         except httptools.HttpParserError as error:
             self.refuse(BadRequest(f"invalid HTTP: {error}"))

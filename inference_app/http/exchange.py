@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
-from inference_app import api_keys
+from inference_app import api_keys, failures, logs
 from inference_app.errors import BadRequest, BuffersFull, ClientDisconnected, InferenceError, UnsupportedMediaType
 from inference_app.http import heads
 from inference_app.protocols.call import Answer, Headers
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inference_app.http.connection import Connection
     from inference_app.metrics import RouteMetrics
     from inference_app.served_model import Serving
-    from inference_app.tracing import Trace
+    from inference_app.trace import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ OK = int(HTTPStatus.OK)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 INTERNAL = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 INTERNAL_ERROR = InferenceError("internal error")
+
+TRACE_RESPONSE = b"traceresponse"
+"""Tells the client of a sampled request which trace it is in (https://w3c.github.io/trace-context/#traceresponse-header)."""
 
 
 class Named(Protocol):
@@ -54,6 +57,8 @@ class Exchange:
     received_at = 0.0
     trace: Trace | None = None
     serving: Serving | None = None
+    counts: RouteMetrics | None = None
+    """Those of the model version that it reached."""
     _is_its_turn = False
     _body: bytes | None = None
     _error: InferenceError | None = None
@@ -96,6 +101,11 @@ class Exchange:
         if not self.response_complete:
             self.finish(ClientDisconnected.status)
 
+    @property
+    def model(self) -> tuple[str, str] | None:
+        """Name and version of the model that is asked."""
+        return None
+
     @abstractmethod
     def answer(self, body: bytes) -> None:
         """Respond to the whole body, now or later; may raise `InferenceError`."""
@@ -107,10 +117,9 @@ class Exchange:
         status = int(error.status)
         if self.trace is not None:
             self.trace.error = error
-        if status == INTERNAL or (status > INTERNAL and self.trace is not None):
-            # The others above 500 come by the thousand where a server is overloaded; metrics count them.
-            extra = {"route": self.endpoint.label, "status": status, "reason": str(error)}
-            logger.warning("failed", extra=extra if self.trace is None else extra | {"trace_id": self.trace.trace_id})
+        if status >= INTERNAL:
+            now = time.perf_counter()
+            failures.report(error, self.endpoint.label, now - (self.received_at or now), self.model, self.trace)
         self.respond(error_answer(error), status)
 
     def respond(self, answer: Answer, status: int = OK) -> None:
@@ -118,11 +127,19 @@ class Exchange:
         if self.response_complete:
             return
         self.finish(status)
+        if self.trace is not None:
+            body, content_type, headers = answer
+            answer = Answer(body, content_type, (*headers, (TRACE_RESPONSE, self.trace.response.encode())))
         connection = self.connection
         connection.write_response(answer, status, keep_alive=self.keep_alive, sends_body=self.sends_body)
         flow = connection.flow
         if connection.pipeline or flow.write_paused or flow.read_paused or connection.half_closed:
             connection.go_on()
+
+    def break_on(self, error: BaseException) -> None:
+        """Respond to an error that is the server's own."""
+        logger.error("a request failed", extra={"route": self.endpoint.label, "exception": logs.outline(error)})
+        self.fail(INTERNAL_ERROR)
 
     def finish(self, status: int) -> None:
         """Count the request, which needs no more work; the status is what its client saw."""
@@ -136,10 +153,11 @@ class Exchange:
             self.serving.leave()
             self.serving = None  # a quiet connection keeps its last request, which must not keep a model
         seconds = now - (self.received_at or now)
+        counts = self.counts or self.endpoint.route
         if self.trace is None:
-            self.endpoint.route.observe(status, seconds)
+            counts.observe(status, seconds)
         else:
-            self.endpoint.route.observe(status, seconds, self.trace.trace_id)
+            counts.observe(status, seconds, self.trace.trace_id)
             self.trace.finish_http("POST", self.endpoint.label, status, now)
 
     def hold(self, size: int) -> None:
@@ -168,9 +186,8 @@ class Exchange:
             self.answer(body)
         except InferenceError as error:
             self.fail(error)
-        except Exception:
-            logger.exception("a request failed")
-            self.fail(INTERNAL_ERROR)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            self.break_on(error)
 
 
 class Refusal(Exchange):

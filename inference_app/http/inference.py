@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from inference_app.errors import InferenceError
-from inference_app.http.exchange import INTERNAL_ERROR, Exchange, deadline
+from inference_app.http.exchange import Exchange, deadline
 from inference_app.jobs import Job
 from inference_app.outputs import Rows
 from inference_app.protocols.call import Call
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from inference_app.http.lane import Endpoint
     from inference_app.served_model import Serving
 
-logger = logging.getLogger(__name__)
-
 
 class InferenceExchange(Exchange, Job):
     """One inference; waits in its model's queue itself."""
@@ -26,12 +23,22 @@ class InferenceExchange(Exchange, Job):
     endpoint: Endpoint
     _call: Call | None = None
 
+    @property
+    def model(self) -> tuple[str, str]:
+        """Name and version, of the one that answers where one does."""
+        metadata = (self.serving or self.endpoint.slot).model.metadata
+        return metadata.name, metadata.version
+
     def answer(self, body: bytes) -> None:
         """Parse here when that takes microseconds, else on a thread; then queue."""
         headers, endpoint, lane = self.headers, self.endpoint, self.connection.lane
         if lane.tracer is not None:
             self.trace = lane.tracer.begin(headers, self.received_at)
-        self.serving = serving = endpoint.slot.model.enter()
+        if self.trace is not None:
+            self.trace.model = self.model
+        model = endpoint.slot.model
+        self.counts = model.metrics.routes[endpoint.label]
+        self.serving = serving = model.enter()
         codec = serving.codecs[endpoint.api]
         if codec.is_quick(len(body), headers):
             self._submit(serving, codec.parse(body, headers))
@@ -42,8 +49,6 @@ class InferenceExchange(Exchange, Job):
         """Answer with the model's outputs."""
         if self._call is None or self.response_complete:
             return
-        if self.trace is not None:
-            self.trace.batch_size = rows.batch.size
         self.respond(self._call.render(rows))
 
     def disconnect(self) -> None:
@@ -64,15 +69,13 @@ class InferenceExchange(Exchange, Job):
         if isinstance(error, InferenceError):
             self.fail(error)
             return
-        logger.error("a request failed", exc_info=error)
-        self.fail(INTERNAL_ERROR)
+        self.break_on(error)
 
     def _submit(self, serving: Serving, call: Call) -> None:
         self._call = call
         self.inputs = call.inputs
         now = time.perf_counter()
         if self.trace is not None:
-            metadata = serving.model.metadata
-            self.trace.parsed_at, self.trace.job, self.trace.model = now, self, (metadata.name, metadata.version)
+            self.trace.parsed_at, self.trace.job = now, self
         latest = deadline(self.headers, self.received_at) if b"timeout" in self.headers else None
         serving.batcher.submit(self, now, latest)

@@ -30,7 +30,10 @@ T = TypeVar("T")
 
 
 class Endpoint(NamedTuple):
-    """An inference path: its label in metrics and logs, the model behind it, the protocol it speaks."""
+    """An inference path: its label in metrics and logs, the model behind it, the protocol it speaks.
+
+    `route` counts the requests that do not get as far as the model.
+    """
 
     label: str
     route: RouteMetrics
@@ -86,14 +89,14 @@ class Lane:
         self._max_waiting = max_waiting
         self._waiting = 0
         self._threads = ThreadPoolExecutor(os.cpu_count(), "parse")
-        self.unread = Unread("unread", self.metrics.route("unread"))
+        self.unread = Unread("unread", self.metrics.routes["unread"])
         self.max_buffered = max_buffered
         self.buffered = 0
         """Bytes of bodies that came in several pieces and have no answer yet; the short ones are not worth counting."""
         self._default = b""
         self.heads: dict[tuple[int, bytes], bytes] = {}
         self._probes = {
-            path.encode(): Probe(path, self.metrics.route(path), make) for path, make in probes.make(models).items()
+            path.encode(): Probe(path, self.metrics.routes[path], make) for path, make in probes.make(models).items()
         }
         self.endpoints: dict[bytes, Endpoint] = {}
         self.rebuild()
@@ -168,13 +171,20 @@ class Lane:
             for template, api in templates.items():
                 reached = this_version if "{version}" in template else slot
                 self._add(template, template.format(name=name, version=version), reached, api)
+        self._begin_counts()
 
     def _open_inference(self, connection: Connection, endpoint: Endpoint, headers: Headers) -> Exchange:
         is_admitted = self.keys is None or self.keys.admit(headers)
         return (InferenceExchange if is_admitted else Unauthenticated)(connection, endpoint, headers)
 
+    def _begin_counts(self) -> None:
+        """The default model's, by every way to it; many models' would be many series that stay 0."""
+        for endpoint in self.endpoints.values():
+            if endpoint.slot.model is self._models.default:
+                endpoint.slot.model.metrics.routes.begin(endpoint.label)
+
     def _add(self, template: str, path: str, slot: Slot, api: Api) -> None:
-        self.endpoints[path.encode()] = Endpoint(template, self.metrics.route(template), slot, api)
+        self.endpoints[path.encode()] = Endpoint(template, self.metrics.routes[template], slot, api)
 
 
 def _path(url: bytes) -> bytes:

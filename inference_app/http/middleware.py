@@ -6,6 +6,9 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inference_app import failures
+from inference_app.http.exchange import INTERNAL_ERROR
+from inference_app.logs import Fields, outline
 from inference_app.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -37,12 +40,18 @@ class Observe:
         self._metrics.in_flight += 1
         try:
             await self._app(scope, receive, send_noting_status)
-        except Exception:
-            logger.exception("a request failed")
+        except Exception as error:
+            extra: Fields = {"route": _label(scope), "exception": outline(error)}
+            logger.error("a request failed", extra=extra)
+            failures.report(INTERNAL_ERROR, _label(scope), time.perf_counter() - started, None, None)
             if status is None:
                 raise
         finally:
             self._metrics.in_flight -= 1
-            label = getattr(scope.get("route"), "path", "unknown")
+            label = _label(scope)
             counted = HTTPStatus.INTERNAL_SERVER_ERROR if status is None else status
-            self._metrics.route(label).observe(int(counted), time.perf_counter() - started)
+            self._metrics.routes[label].observe(int(counted), time.perf_counter() - started)
+
+
+def _label(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unknown")

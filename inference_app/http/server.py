@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from inference_app import api_keys, tracing
+from inference_app.contract import ExecutionProvider, request_buckets
 from inference_app.errors import ConfigurationError
 from inference_app.http.connection import Connection
 from inference_app.http.lane import Lane
@@ -73,6 +74,16 @@ def run(
     return 0
 
 
+def _metrics(settings: Settings, siblings: "Siblings | None") -> Metrics:
+    target = settings.latency_target_ms
+    has_gpu = settings.execution_provider is ExecutionProvider.CUDA
+    return Metrics(
+        siblings,
+        request_bounds=request_buckets(target / 1000 if target else None),
+        gpu=settings.gpu_device_id if has_gpu else None,
+    )
+
+
 class Server(uvicorn.Server):
     """uvicorn that stops in two steps on SIGTERM: unready but answering for the drain, then gone when all is answered.
 
@@ -100,7 +111,7 @@ class Server(uvicorn.Server):
         A worker that replaces another one loads first, since its siblings answer meanwhile.
         """
         settings, siblings = self._settings, self._siblings
-        self._models = self._app.models = Models(self._versions, settings, Metrics(siblings), siblings)
+        self._models = self._app.models = Models(self._versions, settings, _metrics(settings, siblings), siblings)
         self._tracer = tracing.start(settings)
         self._lane = Lane(
             self._models,
@@ -177,7 +188,7 @@ class Server(uvicorn.Server):
             return
         self._draining = True
         seconds = self._settings.drain_seconds
-        logger.info("draining", extra={"seconds": seconds})
+        logger.info("draining", extra={"duration_seconds": seconds})
         self._models.drain()
         self._close_connections_after_answers()
         asyncio.get_running_loop().call_later(seconds, self._stop)

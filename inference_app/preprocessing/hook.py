@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from inference_app import tensors
+from inference_app import logs, tensors
 from inference_app.errors import BadRequest, InferenceError, ModelFailed, ModelUnusable
 from inference_app.repository import ModelVersion
 from inference_app.tensors import Array, Arrays, TensorSpec
@@ -55,7 +55,7 @@ def _checked(function: Callable[[bytes, str], Any], specs: tuple[TensorSpec, ...
         except ValueError as error:
             raise BadRequest(str(error)) from None
         except Exception as error:
-            logger.exception("preprocess.py failed")
+            logger.error("preprocess.py failed", extra={"exception": logs.outline(error)})
             raise ModelFailed("preprocessing failed on this input") from error
 
     return preprocess

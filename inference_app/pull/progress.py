@@ -27,4 +27,5 @@ class Progress:
         now = time.monotonic()
         if now - self._told >= EVERY_SECONDS:
             self._told = now
-            logger.info("pulled so far", extra={"bytes": self._done, "of": self._total, "seconds": self.seconds})
+            extra = {"size_bytes": self._done, "total_bytes": self._total, "duration_seconds": self.seconds}
+            logger.info("pulled so far", extra=extra)

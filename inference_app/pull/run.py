@@ -31,7 +31,7 @@ def pull(settings: Settings) -> None:
         target.require_room(total, store.url)
         progress = Progress(total)
         for version in versions:
-            logger.info("pulling", extra={"url": f"{store.url}/{version.path}", "bytes": version.size})
+            logger.info("pulling", extra={"url": f"{store.url}/{version.path}", "size_bytes": version.size})
             target.take(version, store, progress)
         target.discard_drafts()
     except OSError as error:
@@ -39,4 +39,4 @@ def pull(settings: Settings) -> None:
             f"{settings.model_repository} must take the models of {store.url}, got {error}; check its owner and mount"
         ) from None
     pulled = [version.path for version in versions]
-    logger.info("complete", extra={"pulled": pulled, "bytes": total, "seconds": progress.seconds})
+    logger.info("complete", extra={"pulled": pulled, "size_bytes": total, "duration_seconds": progress.seconds})

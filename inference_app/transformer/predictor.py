@@ -14,13 +14,14 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from inference_app import tensors
+from inference_app import tensors, tracing
 from inference_app.errors import RETRY_SOON, BadRequest, DeadlineExceeded, InferenceError
 from inference_app.protocols import binary_tensors
 from inference_app.protocols.infer_answer import HEADER_LENGTH
 from inference_app.repository import Metadata
 from inference_app.settings import Settings
 from inference_app.tensors import Array, Arrays, TensorSpec
+from inference_app.transformer.calls import TracedCall
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,11 @@ class PredictorFailed(InferenceError):  # noqa: N818 - named after what happened
         self.status = status
         self.headers = headers or {}
 
+    @property
+    def outline(self) -> str:
+        """The status alone: what a predictor says may quote what it was sent."""
+        return f"the predictor answers {int(self.status)}"
+
 
 class PredictorUnavailable(InferenceError):  # noqa: N818
     """Nobody answers for the predictor, or it serves another version."""
@@ -55,10 +61,11 @@ class Predictor:
         """Makes no connection yet."""
         self._metadata = metadata
         self._seconds = settings.request_timeout_seconds
+        self._is_traced = tracing.is_wanted(settings)
         self._path = f"/v2/models/{metadata.name}/versions/{metadata.version}"
         self._outputs = {spec.name: _lenient(spec) for spec in metadata.outputs}
-        url = settings.predictor_url or ""
-        self._pool = urllib3.connection_from_url(url, maxsize=settings.model_threads or 1)
+        self._url = settings.predictor_url or ""
+        self._pool = urllib3.connection_from_url(self._url, maxsize=settings.model_threads or 1)
 
     def run(self, inputs: Arrays) -> Arrays:
         """The model's outputs for checked inputs, batch axis first in both.
@@ -67,13 +74,22 @@ class Predictor:
         """
         body, length = write(inputs, self._metadata.inputs)
         headers = {"Content-Type": "application/octet-stream", LENGTH: str(length)}
-        given = self._ask("POST", f"{self._path}/infer", self._seconds, body, headers)
+        given = self._infer(body, headers)
         if given.status != HTTPStatus.OK:
             raise _failure(given)
         try:
             return read(given, self._outputs, tensors.rows(inputs))
         except (BadRequest, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PredictorFailed(HTTPStatus.BAD_GATEWAY, f"the predictor's answer cannot be read: {error}") from error
+
+    def _infer(self, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        path = f"{self._path}/infer"
+        if not self._is_traced:
+            return self._ask("POST", path, self._seconds, body, headers)
+        with TracedCall("POST", self._url + path) as call:
+            given = self._ask("POST", path, self._seconds, body, {**headers, **call.headers()})
+            call.status = given.status
+        return given
 
     def wait(self) -> None:
         """Return as soon as the predictor is ready with this version; log what it says instead, once each."""

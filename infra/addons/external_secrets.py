@@ -11,21 +11,41 @@ from infra.charts import release, release_namespace
 from infra.clusters.cluster import Identity, ServiceAccount
 from infra.namespaces.network import entrance
 
-NAMESPACE = "model-server-secrets"
-ACCOUNT = ServiceAccount(namespace=NAMESPACE, name="external-secrets")
-"""Whom the operator runs as, and asks a store as."""
+NAMESPACE = "external-secrets"
+"""Where the release of the definitions is."""
+
+MODEL_SERVER = ServiceAccount(namespace="model-server-secrets", name="external-secrets")
+MONITORING = ServiceAccount(namespace="monitoring-secrets", name="external-secrets")
+"""Whom the operators run as, and ask a store as; each has a namespace to itself."""
+
+
+class ExternalSecretsDefinitions(pulumi.ComponentResource):
+    """The custom resources' definitions alone, so that no operator takes them, and every copy, with it when it goes."""
+
+    def __init__(self, name: str, chart_mirror: str | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference:addons:ExternalSecretsDefinitions", name, None, opts)
+        namespace = release_namespace(name, NAMESPACE, self)
+        release(
+            name,
+            "external-secrets",
+            namespace=NAMESPACE,
+            values=definitions(),
+            mirror=chart_mirror,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+        )
+        self.register_outputs({"namespace": NAMESPACE})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalSecretsArgs:
-    """The operator works in `namespace` alone, as `identity`; `after` brings the namespace.
+    """The operator works in `namespace` alone, as `account` with `identity`.
 
-    With `definitions` the release owns the custom resources' definitions.
+    `after` brings that namespace and the custom resources' definitions.
     """
 
     namespace: str
+    account: ServiceAccount
     identity: Identity
-    definitions: bool = True
     chart_mirror: str | None = None
     after: Sequence[pulumi.Resource] = ()
 
@@ -39,42 +59,58 @@ class ExternalSecrets(pulumi.ComponentResource):
     Nothing comes in, so neither do webhooks: no `up` or `destroy` waits for one.
     """
 
-    controller_class = "model-server"
+    controller_class: str
 
     def __init__(self, name: str, args: ExternalSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:addons:ExternalSecrets", name, None, opts)
-        namespace = release_namespace(name, NAMESPACE, self)
+        self.controller_class = args.account.namespace
+        namespace = release_namespace(name, args.account.namespace, self)
         closed = kubernetes.networking.v1.NetworkPolicy(
             name,
-            metadata={"name": "default-deny-ingress", "namespace": NAMESPACE},
+            metadata={"name": "default-deny-ingress", "namespace": args.account.namespace},
             spec=entrance(),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
         )
         release(
             name,
             "external-secrets",
-            namespace=NAMESPACE,
-            values=values(args.namespace, args.identity, definitions=args.definitions),
+            namespace=args.account.namespace,
+            values=values(args.namespace, args.account, args.identity),
             mirror=args.chart_mirror,
             # A pod that is older than its identity has no credentials.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[closed, *args.after, *args.identity.after]),
         )
-        self.register_outputs({"namespace": NAMESPACE})
+        self.register_outputs({"namespace": args.account.namespace})
 
 
-def values(namespace: str, identity: Identity, *, definitions: bool) -> Mapping[str, Any]:
-    """The chart's values (https://github.com/external-secrets/external-secrets/blob/main/deploy/charts/external-secrets/values.yaml)."""
+def definitions() -> Mapping[str, Any]:
+    """The chart's values for nothing but the definitions that an operator for one namespace needs.
+
+    https://github.com/external-secrets/external-secrets/blob/main/deploy/charts/external-secrets/values.yaml
+    """
     unused = ("ClusterExternalSecret", "ClusterSecretStore", "ClusterGenerator", "ClusterPushSecret", "PushSecret")
-    processed = ("ClusterExternalSecret", "ClusterStore", "ClusterGenerator", "ClusterPushSecret", "PushSecret")
     return {
-        "installCRDs": definitions,
+        "installCRDs": True,
         "crds": {f"create{kind}": False for kind in unused},
-        **{f"process{kind}": False for kind in processed},
+        "createOperator": False,
+        "rbac": {"create": False},
+        "serviceAccount": {"create": False},
+        "webhook": {"create": False},
+        "certController": {"create": False},
+    }
+
+
+def values(namespace: str, account: ServiceAccount, identity: Identity) -> Mapping[str, Any]:
+    """The chart's values for an operator."""
+    unused = ("ClusterExternalSecret", "ClusterStore", "ClusterGenerator", "ClusterPushSecret", "PushSecret")
+    return {
+        "installCRDs": False,
+        **{f"process{kind}": False for kind in unused},
         "scopedNamespace": namespace,
         "scopedRBAC": True,
-        "controllerClass": ExternalSecrets.controller_class,
+        "controllerClass": account.namespace,
         "rbac": {"serviceAccountTokenCreate": False, "servicebindings": {"create": False}},
-        "serviceAccount": {"name": ACCOUNT.name, "annotations": dict(identity.annotations)},
+        "serviceAccount": {"name": account.name, "annotations": dict(identity.annotations)},
         "podLabels": dict(identity.pod_labels),
         # Schemas refuse what the webhook would; its certificate's controller may read every Secret of the cluster.
         "webhook": {"create": False},

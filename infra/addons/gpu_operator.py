@@ -42,7 +42,7 @@ class GpuOperator(pulumi.ComponentResource):
             name,
             "gpu-operator",
             namespace=NAMESPACE,
-            values=values("gpu-sharing", args.taints, args.runtime_class),
+            values=values("gpu-sharing", args),
             mirror=args.chart_mirror,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[sharing]),
         )
@@ -57,13 +57,13 @@ def device_plugin_config(time_slices: int) -> str:
     return yaml.safe_dump(config, sort_keys=False)
 
 
-def values(
-    sharing_config_map: str, taints: Sequence[tuple[str, str, str]], runtime_class: str | None
-) -> dict[str, Any]:
+def values(sharing_config_map: str, args: GpuOperatorArgs) -> dict[str, Any]:
     """The chart's values (https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/amazon-eks.html)."""
-    tolerations = [{"key": key, "operator": "Equal", "value": value, "effect": effect} for key, value, effect in taints]
+    tolerations = [
+        {"key": key, "operator": "Equal", "value": value, "effect": effect} for key, value, effect in args.taints
+    ]
     return {
-        **({"operator": {"runtimeClass": runtime_class}} if runtime_class else {}),
+        **({"operator": {"runtimeClass": args.runtime_class}} if args.runtime_class else {}),
         "daemonsets": {"tolerations": tolerations},
         "node-feature-discovery": {"worker": {"tolerations": tolerations}},
         "driver": {"enabled": False},
@@ -71,10 +71,19 @@ def values(
         "devicePlugin": {"config": {"name": sharing_config_map, "default": SHARING_CONFIG}},
         # None of the instance types offered has MIG switched on, nor runs virtual machines.
         "migManager": {"enabled": False},
-        "dcgmExporter": {
-            "enabled": True,
-            # The exporter's own pod and namespace labels name the GPU's user; Prometheus must not overwrite them.
-            # The operator skips the ServiceMonitor where Prometheus's CRDs are absent.
-            "serviceMonitor": {"enabled": True, "honorLabels": True},
-        },
+        "dcgmExporter": exporter(args.time_slices),
     }
+
+
+def exporter(time_slices: int) -> dict[str, Any]:
+    """The values of the exporter of GPU metrics."""
+    made: dict[str, Any] = {
+        "enabled": True,
+        # The exporter's own pod and namespace labels name the GPU's user; Prometheus must not overwrite them.
+        # The operator skips the ServiceMonitor where Prometheus's CRDs are absent.
+        "serviceMonitor": {"enabled": True, "honorLabels": True},
+    }
+    if time_slices > 1:
+        # Without it one of the pods that share a GPU is named (https://github.com/NVIDIA/dcgm-exporter/pull/432).
+        made["env"] = [{"name": "KUBERNETES_VIRTUAL_GPUS", "value": "true"}]
+    return made

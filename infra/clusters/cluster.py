@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict
+
+from infra.settings.logs import CloudLogSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,19 @@ class SecretStore:
     provider: Mapping[str, Any]
     identity: Identity = Identity()
     value_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogStore:
+    """Where lines of containers are kept: an output of Fluent Bit, who writes there, and the way.
+
+    `secrets` are variables of Fluent Bit, each with the name of a Secret beside it and the key there.
+    """
+
+    output: Mapping[str, Any]
+    egress: Sequence[NetworkPolicyEgressRuleArgsDict]
+    identity: Identity = Identity()
+    secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
 
 class Cluster(Protocol):
@@ -150,6 +166,13 @@ class Cluster(Protocol):
 
     def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
         """The store of the cluster's cloud, of which `account` may read `secrets`; None where there is none.
+
+        `name` is the logical name of what that takes.
+        """
+        ...
+
+    def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
+        """The cloud's store of lines, where `account` may write; None where the cloud collects them itself, or none.
 
         `name` is the logical name of what that takes.
         """

@@ -9,9 +9,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 
-from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
+from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, LogStore, SecretStore, ServiceAccount
 from infra.settings import SettingsError
 from infra.settings.existing import ExistingSettings, LoadBalancerSettings
+from infra.settings.logs import CloudLogSettings
 
 DEFAULT_KUBECONFIG = "~/.kube/config"
 
@@ -68,6 +69,10 @@ class ExistingCluster(pulumi.ComponentResource):
     def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
         """None: no cloud of the stack runs the cluster."""
         del name, account, secrets
+
+    def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
+        """None: no cloud of the stack runs the cluster."""
+        del name, account, settings
 
 
 def internal_load_balancer(settings: LoadBalancerSettings | None) -> InternalLoadBalancer:

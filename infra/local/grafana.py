@@ -1,40 +1,49 @@
-"""Grafana with the dashboard that clusters have."""
+"""Grafana with those of the clusters' dashboards that need the server only."""
 
 import json
 
 import pulumi
 
 from infra.local import jaeger, prometheus
+from infra.local.model_server import HOST as SERVER
 from infra.local.service import ServiceArgs
-from infra.monitoring.dashboard import dashboard
+from infra.monitoring.dashboards import Subject, dashboards
+from infra.settings.monitoring import MonitoringSettings
 from infra.versions import image
 
 PORT = 3000
 USER = "admin"
 PROVISIONING = "/etc/grafana/provisioning"
 DASHBOARDS = "/etc/grafana/dashboards"
-HOME = f"{DASHBOARDS}/model-server.json"
+HOME = f"{DASHBOARDS}/{SERVER}-service.json"
+TRACE_ID = "trace_id"
+"""Label of exemplars that names the trace."""
 
 
-def files() -> dict[str, str]:
-    """Data sources and dashboard by path; JSON is YAML (https://grafana.com/docs/grafana/latest/administration/provisioning/)."""
+def files(settings: MonitoringSettings) -> dict[str, str]:
+    """Data sources and dashboards by path; JSON is YAML (https://grafana.com/docs/grafana/latest/administration/provisioning/)."""
+    traces = _source("jaeger", f"http://jaeger:{jaeger.UI_PORT}")
     sources = [
         {
             **_source("prometheus", f"http://prometheus:{prometheus.PORT}"),
             "isDefault": True,
-            "jsonData": {"timeInterval": prometheus.SCRAPE_INTERVAL},
+            "jsonData": {
+                "timeInterval": prometheus.SCRAPE_INTERVAL,
+                "exemplarTraceIdDestinations": [{"name": TRACE_ID, "datasourceUid": traces["uid"]}],
+            },
         },
-        _source("jaeger", f"http://jaeger:{jaeger.UI_PORT}"),
+        traces,
     ]
+    subject = Subject(name=SERVER, selector=prometheus.SELECTOR, settings=settings)
     provider = {"name": "inference-platform", "type": "file", "options": {"path": DASHBOARDS}}
     return {
         f"{PROVISIONING}/datasources/local.yaml": json.dumps({"apiVersion": 1, "datasources": sources}),
         f"{PROVISIONING}/dashboards/local.yaml": json.dumps({"apiVersion": 1, "providers": [provider]}),
-        HOME: dashboard("Model server", prometheus.SELECTOR),
+        **{f"{DASHBOARDS}/{name}": text for name, text in dashboards(subject).items()},
     }
 
 
-def grafana(published: int, password: pulumi.Input[str]) -> ServiceArgs:
+def grafana(settings: MonitoringSettings, published: int, password: pulumi.Input[str]) -> ServiceArgs:
     """Nobody sees anything without the login, and nothing is sent to its makers."""
     return ServiceArgs(
         name="grafana",
@@ -54,7 +63,7 @@ def grafana(published: int, password: pulumi.Input[str]) -> ServiceArgs:
             "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
             "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": HOME,
         },
-        files=files(),
+        files=files(settings),
         health=["wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/api/health"],
     )
 

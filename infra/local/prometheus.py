@@ -9,19 +9,30 @@ from inference_app.contract import Route
 from infra.local.model_server import HOST as SERVER
 from infra.local.model_server import PROVIDER
 from infra.local.service import ServiceArgs
-from infra.monitoring.alerts import rule_groups
-from infra.settings.monitoring import MonitoringSettings, ObjectiveSettings
+from infra.monitoring.alerts import RuleSet, Watched, servers
+from infra.settings.monitoring import MonitoringSettings
 from infra.versions import image
 
 PORT = 9090
 SELECTOR = f'job="{SERVER}"'
-"""What the alerts and the dashboard select the server's metrics by."""
+"""What the dashboards select the server's metrics by."""
 SCRAPE_INTERVAL = "15s"
 FOLDER = "/etc/prometheus"
 RULES = f"{FOLDER}/rules.yml"
 
 
-def files(objectives: ObjectiveSettings) -> dict[str, str]:
+def rule_set(settings: MonitoringSettings) -> RuleSet:
+    """What clusters record and judge of the server itself; nothing here tells of autoscalers, nodes and GPUs."""
+    watched = Watched(labels={"job": SERVER})
+    return RuleSet(
+        name=SERVER,
+        labels=watched.labels,
+        recordings=servers.recordings(settings.objectives, watched),
+        alerts=servers.alerts(settings.objectives, watched, PROVIDER),
+    )
+
+
+def files(settings: MonitoringSettings) -> dict[str, str]:
     """Its configuration and rules by path (https://prometheus.io/docs/prometheus/latest/configuration/configuration/)."""
     server = {
         "job_name": SERVER,
@@ -35,7 +46,7 @@ def files(objectives: ObjectiveSettings) -> dict[str, str]:
     }
     return {
         f"{FOLDER}/prometheus.yml": _yaml(config),
-        RULES: _yaml({"groups": rule_groups(objectives, SELECTOR, PROVIDER)}),
+        RULES: _yaml({"groups": rule_set(settings).groups(settings.runbooks)}),
     }
 
 
@@ -56,7 +67,7 @@ def prometheus(settings: MonitoringSettings, published: int) -> ServiceArgs:
             # Its GB are powers of two (https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects).
             f"--storage.tsdb.retention.size={settings.storage.replace('i', 'B')}",
         ],
-        files=files(settings.objectives),
+        files=files(settings),
         data=data,
         health=["promtool", "check", "ready"],
         stop_seconds=30,

@@ -11,7 +11,7 @@ from infra.endpoint import Endpoint, EndpointKind
 from infra.local.grafana import USER, grafana
 from infra.local.image import LocalImage
 from infra.local.jaeger import COLLECTOR, jaeger
-from infra.local.model_server import model_server
+from infra.local.model_server import environment, model_server
 from infra.local.prometheus import prometheus
 from infra.local.redis import redis
 from infra.local.service import Service, ServiceArgs
@@ -43,8 +43,7 @@ class LocalStack(pulumi.ComponentResource):
         self._name, self._args = name, args
         # A network of one's own resolves names; Docker's default one does not.
         network = docker.Network(name, driver="bridge", opts=pulumi.ResourceOptions(parent=self))
-        collector = COLLECTOR if args.monitoring else None
-        server = model_server(args.settings, args.model, self._image(), collector)
+        server = model_server(args.settings, self._image(), self._environment())
         services = [server, redis(args.settings.redis_memory_mib), *self._watchers()]
         for service in services:
             Service(f"{name}-{service.name}", service, network.name, pulumi.ResourceOptions(parent=self))
@@ -61,6 +60,12 @@ class LocalStack(pulumi.ComponentResource):
             f"{self._name}-image", self._args.image or ImageSettings(), pulumi.ResourceOptions(parent=self)
         ).tag
 
+    def _environment(self) -> Mapping[str, str]:
+        monitoring = self._args.monitoring
+        if monitoring is None:
+            return environment(self._args.model, None)
+        return environment(self._args.model, COLLECTOR, monitoring.objectives.p95_latency_ms)
+
     def _watchers(self) -> list[ServiceArgs]:
         """Prometheus, Grafana and Jaeger."""
         monitoring, ports = self._args.monitoring, self._args.settings.ports
@@ -69,6 +74,6 @@ class LocalStack(pulumi.ComponentResource):
         password = random.RandomPassword(
             f"{self._name}-grafana", length=32, special=False, opts=pulumi.ResourceOptions(parent=self)
         )
-        shown = grafana(ports.grafana, password.result)
+        shown = grafana(monitoring, ports.grafana, password.result)
         self.grafana = {"open": shown.url, "user": USER, "password": pulumi.Output.secret(password.result)}
         return [prometheus(monitoring, ports.prometheus), shown, jaeger(ports.jaeger)]

@@ -2,6 +2,7 @@
 
 from inference_app import contract
 from inference_app.contract import Metric, Route
+from infra.monitoring.cluster_metrics import DEPLOYMENT_REPLICAS
 
 INFERENCE_ROUTES = "|".join(
     (
@@ -49,14 +50,14 @@ def mean(metric: Metric, selector: str, window: str, by: str) -> str:
     return f"{total} / sum by ({by}) (rate({metric.name}_count{{{selector}}}[{window}]))"
 
 
-def requests_per_second(selector: str, window: str = AUTOSCALING_WINDOW) -> str:
+def requests_per_second(selector: str, window: str = AUTOSCALING_WINDOW, by: str = "") -> str:
     """Requests that ask a model, per second, of all pods together: 0 while none come, nothing while no pod is scraped.
 
     From the histogram, which counts every route from the server's start: the counter of requests has a series only
     after the first, so that an idle server would look like one that nobody scrapes.
     """
     asked = f'{selector},route=~"{INFERENCE_ROUTES}"'
-    return f"sum(rate({contract.REQUEST_DURATION.name}_count{{{asked}}}[{window}]))"
+    return f"sum{f' by ({by}) ' if by else ''}(rate({contract.REQUEST_DURATION.name}_count{{{asked}}}[{window}]))"
 
 
 def queue_time_ms(selector: str, most: float, window: str = AUTOSCALING_WINDOW) -> str:
@@ -78,11 +79,35 @@ def zero_while_none_is_wanted(query: str, namespace: str, deployment: str) -> st
 
 def wanted_replicas(namespace: str, deployment: str) -> str:
     """How many pods a Deployment should have, as kube-state-metrics tells."""
-    return f'sum(kube_deployment_spec_replicas{{namespace="{namespace}",deployment="{deployment}"}})'
+    return f'sum({DEPLOYMENT_REPLICAS}{{namespace="{namespace}",deployment="{deployment}"}})'
+
+
+def errors(selector: str, window: str, by: str = "") -> str:
+    """Requests per second answered with a server error: 0 while none are, nothing while no pod has been asked.
+
+    Refusals (429) are the client's to retry, not errors.
+    """
+    failed = rate(contract.REQUESTS, f'{selector},code=~"5.."', window, by)
+    return f"({failed} or 0 * {rate(contract.REQUESTS, selector, window, by)})"
 
 
 def error_ratio(selector: str, window: str, by: str = "") -> str:
-    """Share of requests answered with a server error, 0 to 1. Refusals (429) are the client's to retry, not errors."""
-    errors = rate(contract.REQUESTS, f'{selector},code=~"5.."', window, by)
-    asked = rate(contract.REQUESTS, selector, window, by)
-    return f"({errors} or {f'0 * {asked}' if by else 'vector(0)'}) / {asked}"
+    """Share of requests answered with a server error, 0 to 1."""
+    return f"{errors(selector, window, by)} / {rate(contract.REQUESTS, selector, window, by)}"
+
+
+def slow(selector: str, window: str, seconds: float, by: str = "") -> str:
+    """Requests per second that took longer than `seconds`, one of the histogram's bounds."""
+    metric = contract.REQUEST_DURATION.name
+    # Both the server and Prometheus 3 write bounds as floats, 1.0 and not 1
+    # (https://prometheus.io/docs/prometheus/latest/migration/#le-and-quantile-label-values).
+    quick = f'{metric}_bucket{{{selector},le="{float(seconds)}"}}'
+    each = f" by ({by}) " if by else ""
+    return f"(sum{each}(rate({metric}_count{{{selector}}}[{window}])) - sum{each}(rate({quick}[{window}])))"
+
+
+def slow_ratio(selector: str, window: str, seconds: float, by: str = "") -> str:
+    """Share of requests that took longer than `seconds`, 0 to 1."""
+    each = f" by ({by}) " if by else ""
+    asked = f"sum{each}(rate({contract.REQUEST_DURATION.name}_count{{{selector}}}[{window}]))"
+    return f"{slow(selector, window, seconds, by)} / {asked}"

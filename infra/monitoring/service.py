@@ -1,4 +1,4 @@
-"""What makes one service seen: a ServiceMonitor, alerts and a dashboard."""
+"""What makes one service seen: a ServiceMonitor, rules and dashboards."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,27 +9,19 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from inference_app.contract import ExecutionProvider, Route
-from infra.monitoring.alerts import rule_groups
-from infra.monitoring.dashboard import dashboard
-from infra.monitoring.queries import SCRAPE_SECONDS, TRACK_LABEL, pods_of, wanted_replicas
-from infra.settings.monitoring import ObjectiveSettings
+from infra.monitoring import service_monitor
+from infra.monitoring.alerts import Alert, RuleSet, Watched, cluster, gpu, servers
+from infra.monitoring.dashboards import GpuNodes, Subject, dashboards
+from infra.monitoring.queries import TRACK_LABEL, pods_of, wanted_replicas
+from infra.monitoring.service_monitor import ScrapedService
+from infra.settings.monitoring import MonitoringSettings
 
 # Grafana's sidecar loads every ConfigMap that carries it (kube-prometheus-stack, grafana.sidecar.dashboards.label).
 DASHBOARD_LABEL = {"grafana_dashboard": "1"}
 
 
-class MonitoredService(Protocol):
+class MonitoredService(ScrapedService, Protocol):
     """A Service whose pods export the metrics of `inference_app.contract`."""
-
-    @property
-    def namespace(self) -> str:
-        """Its namespace."""
-        ...
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Labels of the Service and its pods, and of nothing else in the namespace."""
-        ...
 
     @property
     def execution_provider(self) -> ExecutionProvider:
@@ -49,18 +41,17 @@ class MonitoredService(Protocol):
         """
         ...
 
-    @property
-    def port_name(self) -> str:
-        """Name of the port that answers with metrics."""
-        ...
-
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceMonitoringArgs:
-    """Monitors, rules and dashboards lie in Prometheus's `namespace`; `after` brings it and their definitions."""
+    """Monitors, rules and dashboards lie in Prometheus's `namespace`; `after` brings it and their definitions.
 
-    objectives: ObjectiveSettings
+    `gpus` are the nodes of the service's pods, None where they need no GPU.
+    """
+
+    settings: MonitoringSettings
     service: MonitoredService
+    gpus: GpuNodes | None
     namespace: str
     after: Sequence[pulumi.Resource]
 
@@ -70,53 +61,68 @@ class ServiceMonitoring(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServiceMonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:monitoring:ServiceMonitoring", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, depends_on=args.after)
-        service = args.service
-        selector = pods_of(service.namespace)
+        self._child = pulumi.ResourceOptions(parent=self, depends_on=args.after)
+        service, settings = args.service, args.settings
         metadata: ObjectMetaArgsDict = {"name": f"{service.namespace}-model-server", "namespace": args.namespace}
-        kubernetes.apiextensions.CustomResource(
-            name,
-            api_version="monitoring.coreos.com/v1",
-            kind="ServiceMonitor",
-            metadata=metadata,
-            spec=service_monitor_spec(service),
-            opts=child,
-        )
-        tracks = {name: _wanted(service, rests_as) for name, rests_as in service.tracks.items()}
-        wanted = _wanted(service, service.rests_as)
-        kubernetes.apiextensions.CustomResource(
-            name,
-            api_version="monitoring.coreos.com/v1",
-            kind="PrometheusRule",
-            metadata=metadata,
-            spec={"groups": rule_groups(args.objectives, selector, service.execution_provider, wanted, tracks)},
-            opts=child,
-        )
-        kubernetes.core.v1.ConfigMap(
-            f"{name}-dashboard",
-            metadata=metadata | {"labels": DASHBOARD_LABEL},
-            data={"model-server.json": dashboard("Model server", selector, by_track=bool(tracks))},
-            opts=child,
-        )
+        specs = {
+            "ServiceMonitor": service_monitor_spec(service),
+            "PrometheusRule": {"groups": rule_set(settings, service, args.gpus).groups(settings.runbooks)},
+        }
+        for kind, spec in specs.items():
+            kubernetes.apiextensions.CustomResource(
+                name, api_version="monitoring.coreos.com/v1", kind=kind, metadata=metadata, spec=spec, opts=self._child
+            )
+        self._dashboards(name, args)
         self.register_outputs({"namespace": service.namespace})
+
+    def _dashboards(self, name: str, args: ServiceMonitoringArgs) -> None:
+        """One ConfigMap for each: together they might outgrow the most that one may hold, 1 MiB."""
+        subject = Subject(
+            name=args.service.namespace,
+            selector=pods_of(args.service.namespace),
+            settings=args.settings,
+            by_track=bool(args.service.tracks),
+            gpus=args.gpus,
+        )
+        for file, content in dashboards(subject).items():
+            board = file.removesuffix(".json")
+            kubernetes.core.v1.ConfigMap(
+                f"{name}-{board}",
+                metadata={"name": board, "namespace": args.namespace, "labels": DASHBOARD_LABEL},
+                data={file: content},
+                opts=self._child,
+            )
 
 
 def service_monitor_spec(service: MonitoredService) -> dict[str, Any]:
-    """Scrapes every pod behind the Service, or behind those of the tracks; a Service for all of them is left out.
-
-    It would scrape each pod again (https://prometheus-operator.dev/docs/api-reference/api/#servicemonitorspec).
-    """
-    selector: dict[str, Any] = {"matchLabels": dict(service.labels)}
-    spec: dict[str, Any] = {
-        "namespaceSelector": {"matchNames": [service.namespace]},
-        "selector": selector,
-        "endpoints": [{"port": service.port_name, "path": Route.METRICS.value, "interval": f"{SCRAPE_SECONDS}s"}],
-    }
+    """Scrapes every pod behind the Service, or behind those of the tracks: one for all would double what is scraped."""
+    spec = service_monitor.spec(service, Route.METRICS.value)
     if not service.tracks:
         return spec
-    selector["matchExpressions"] = [{"key": TRACK_LABEL, "operator": "Exists"}]
+    spec["selector"]["matchExpressions"] = [{"key": TRACK_LABEL, "operator": "Exists"}]
     return spec | {"podTargetLabels": [TRACK_LABEL]}
 
 
-def _wanted(service: MonitoredService, rests_as: str | None) -> str | None:
-    return wanted_replicas(service.namespace, rests_as) if rests_as else None
+def rule_set(settings: MonitoringSettings, service: MonitoredService, gpus: GpuNodes | None) -> RuleSet:
+    """What Prometheus records and judges of the service; of one in tracks, of each track."""
+    resting = service.tracks or {"": service.rests_as}
+    watched = Watched(
+        labels={"namespace": service.namespace},
+        by=TRACK_LABEL if service.tracks else "",
+        expected={track: name and wanted_replicas(service.namespace, name) for track, name in resting.items()},
+    )
+    return RuleSet(
+        name="model-server",
+        labels=watched.labels,
+        recordings=servers.recordings(settings.objectives, watched),
+        alerts=[
+            *servers.alerts(settings.objectives, watched, service.execution_provider),
+            *cluster.alerts(watched),
+            *(_of_gpus(watched, gpus) if gpus else []),
+        ],
+    )
+
+
+def _of_gpus(watched: Watched, gpus: GpuNodes) -> list[Alert]:
+    own = [gpu.memory_nearly_full(watched), gpu.saturated(watched), gpu.idle(watched), gpu.errors()]
+    return [*own, *cluster.spot_nodes_reclaimed(watched, gpus.spot_labels)]

@@ -87,9 +87,12 @@ def to_object_store(url: str) -> list[NetworkPolicyEgressRuleArgsDict]:
     The addresses of S3, Blob Storage and Entra's login change and are many, and a private endpoint's is in the
     network itself, so HTTPS is open to every address; what the pod may do there its identity alone decides.
     """
-    agents: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in POD_IDENTITY_AGENT]
-    credentials: list[NetworkPolicyEgressRuleArgsDict] = [{"to": agents, "ports": [port(80)]}]
-    return [to_anywhere(443), *(credentials if url.startswith("s3://") else [])]
+    return [to_anywhere(443), *([to_pod_identity_agent()] if url.startswith("s3://") else [])]
+
+
+def to_pod_identity_agent() -> NetworkPolicyEgressRuleArgsDict:
+    """Whoever hands pods on EKS their credentials."""
+    return {"to": [{"ip_block": {"cidr": cidr}} for cidr in POD_IDENTITY_AGENT], "ports": [port(80)]}
 
 
 def peer(namespace: str, labels: Mapping[str, str] | None = None) -> NetworkPolicyPeerArgsDict:

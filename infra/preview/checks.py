@@ -38,6 +38,7 @@ UNCHECKED = {
     "karpenter.sh/NodePool": _CRD,
     "keda.sh/ScaledObject": _CRD,
     "linkerd.io/ServiceProfile": _CRD,
+    "monitoring.coreos.com/PodMonitor": _CRD,
     "monitoring.coreos.com/PrometheusRule": _CRD,
     "monitoring.coreos.com/ServiceMonitor": _CRD,
     "networking.istio.io/DestinationRule": _CRD,

@@ -11,8 +11,8 @@ from infra.preview.markers import join, whole_marker
 from infra.preview.sdk import Hint, Property, input_properties, is_enum, is_input_type, members
 from infra.preview.wire import Plain, Secret, is_list, is_map
 
-GROWING = {"InstanceType", "Runtime"}
-"""Enums of the AWS SDK that list what there was at its release; AWS takes newer values too."""
+GROWING = {"InstanceType", "KnownDataFlowStreams", "KnownExtensionDataSourceStreams", "Runtime"}
+"""Enums of the clouds' SDKs that list what there was at their release; the clouds take newer values too."""
 
 _WORDS: dict[Hint, str] = {bool: "a boolean", int: "an integer", float: "a number", str: "a string"}
 

@@ -7,9 +7,9 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgsDict
 
 from infra.namespaces.network import peer
+from infra.pods.disruption import budget_spec
 from infra.serving import network_policy
 from infra.serving.traffic.parent import Parent
 from infra.settings.serving import Exposure, ServingSettings
@@ -61,13 +61,3 @@ def guard_pods(
 ) -> kubernetes.policy.v1.PodDisruptionBudget:
     """The disruption budget of the pods with `labels`."""
     return kubernetes.policy.v1.PodDisruptionBudget(name, metadata=metadata, spec=budget_spec(labels), opts=opts)
-
-
-def budget_spec(labels: Mapping[str, str]) -> PodDisruptionBudgetSpecArgsDict:
-    """One pod at a time may be taken."""
-    return {
-        "selector": {"match_labels": labels},
-        "max_unavailable": 1,
-        # A pod that is not ready protects nobody, and must not keep a node from being drained.
-        "unhealthy_pod_eviction_policy": "AlwaysAllow",
-    }

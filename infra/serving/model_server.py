@@ -69,6 +69,7 @@ class ModelServer(pulumi.ComponentResource):
             secret=args.secret,
             office_hours=args.office_hours,
             prometheus=args.prometheus,
+            latency_target_ms=args.latency_target_ms,
             balancer=None if args.settings.rollout else args.balancer,
             opts=self._child,
             rollout=args.rollout(self, identity),

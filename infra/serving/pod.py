@@ -1,6 +1,5 @@
 """The model server's pod: what runs, where it may run, and what it may not do."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,8 +42,10 @@ LOAD_SECONDS = 300
 """How long a model may take to load and warm up before its pod is restarted."""
 
 
-def environment(model: ModelSettings, settings: ServingSettings) -> dict[str, str]:
-    """What the server is told on Kubernetes."""
+def environment(
+    model: ModelSettings, settings: ServingSettings, latency_target_ms: float | None = None
+) -> dict[str, str]:
+    """What the server is told on Kubernetes; of `latency_target_ms` it counts how many requests keep it."""
     tracing = settings.tracing
     return server_environment(model, execution_provider(settings)) | stated(
         {
@@ -55,6 +56,7 @@ def environment(model: ModelSettings, settings: ServingSettings) -> dict[str, st
             Env.GPU_MEMORY_LIMIT_MB: settings.gpu_memory_limit_mib,
             Env.CUDA_GRAPHS: "true" if settings.cuda_graphs else None,
             Env.GRPC_PORT: GRPC_PORT if settings.grpc else None,
+            Env.LATENCY_TARGET_MS: latency_target_ms,
             Env.OTEL_EXPORTER_OTLP_ENDPOINT: tracing and tracing.endpoint,
             Env.OTEL_TRACES_SAMPLER: tracing and TraceSampler.PARENTBASED_TRACEIDRATIO,
             Env.OTEL_TRACES_SAMPLER_ARG: tracing and tracing.sample_ratio,
@@ -70,12 +72,6 @@ def ports(settings: ServingSettings) -> dict[str, int]:
 def execution_provider(settings: ServingSettings) -> ExecutionProvider:
     """Where the model runs: on the GPU if the pod has one."""
     return ExecutionProvider.CUDA if settings.gpus else ExecutionProvider.CPU
-
-
-def config_name(prefix: str, data: Mapping[str, str]) -> str:
-    """A name that changes with the content, so that a changed setting rolls the pods."""
-    digest = hashlib.sha256("\n".join(f"{key}={data[key]}" for key in sorted(data)).encode())
-    return f"{prefix}-{digest.hexdigest()[:10]}"
 
 
 @dataclass(frozen=True, kw_only=True)

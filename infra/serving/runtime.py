@@ -20,7 +20,8 @@ class RuntimeArgs:
     """`image` is the stack's own, by digest; pods of `scrapers`' namespaces may read the metrics.
 
     `namespace` brings the settings' namespace; `after` what the pods need, KEDA too where `needs_keda` says so.
-    `prometheus` is the URL that KEDA asks; `secret` the name of the Secret with the server's secret variables.
+    `prometheus` is the URL that KEDA asks, `latency_target_ms` what alerts hold requests to, `secret` the name of the
+    Secret with the server's secret variables.
     Behind a `parent` nobody but its proxies and the scrapers reach the server.
     """
 
@@ -31,6 +32,7 @@ class RuntimeArgs:
     namespace: pulumi.Resource
     office_hours: OfficeHoursSettings | None = None
     prometheus: str | None = None
+    latency_target_ms: float | None = None
     secret: str | None = None
     parent: Parent | None = None
     scrapers: Sequence[str] = ()

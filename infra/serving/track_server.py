@@ -8,9 +8,9 @@ from pulumi_kubernetes.core.v1 import PodSpecArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from infra.clusters.cluster import Cluster, Identity, InternalLoadBalancer
+from infra.pods.configuration import config_map
 from infra.serving import pod
 from infra.serving.autoscaling import AutoscalerArgs, autoscaler
-from infra.serving.configuration import config_map
 from infra.serving.deployment import deployment_spec
 from infra.serving.guard import guard_pods
 from infra.serving.service import make_service, selecting
@@ -33,6 +33,7 @@ class SharedByTracks:
     secret: str | None
     office_hours: OfficeHoursSettings | None
     prometheus: str | None
+    latency_target_ms: float | None
     balancer: InternalLoadBalancer | None
     opts: pulumi.ResourceOptions
     rollout: pulumi.ResourceOptions
@@ -73,7 +74,7 @@ class TrackServer:
 
     def _pod_spec(self) -> PodSpecArgsDict:
         track, shared = self._track, self._shared
-        data = pod.environment(track.model, track.settings)
+        data = pod.environment(track.model, track.settings, shared.latency_target_ms)
         config = config_map(self._name, self._metadata(), track.object_name, data, shared.opts)
         return pod.spec(
             pod.PodArgs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from infra.settings.secrets import ClusterBlock
@@ -111,13 +111,10 @@ def groups_are_known_to_every_cluster(stack: StackSettings) -> str | None:
 
 
 def secrets_have_a_store(stack: StackSettings) -> str | None:
-    """Every cluster can ask somebody for the secrets of the server and of its gateway."""
-    if stack.serving is None or stack.secrets.vault:
+    """Every cluster can ask somebody for the secrets that settings name."""
+    key = next(_naming_secrets(stack), None)
+    if key is None or stack.secrets.vault:
         return None
-    gateway = stack.serving.gateway
-    if not (stack.serving.secrets or (gateway and gateway.secrets)):
-        return None
-    key = "serving.secrets" if stack.serving.secrets else "serving.gateway"
     if stack.existing:
         return (
             f"secrets.vault must be given where {key} and existing are: that cluster has no store of its own; add it "
@@ -126,6 +123,27 @@ def secrets_have_a_store(stack: StackSettings) -> str | None:
     if stack.aks and not stack.aks.key_vault:
         return f"aks.keyVault must be given where {key} and aks are; add aks.keyVault: {{}} or secrets.vault"
     return None
+
+
+def lines_have_a_store(stack: StackSettings) -> str | None:
+    """A cluster that no cloud of the stack runs keeps its lines where the settings say."""
+    logs = stack.monitoring.logs if stack.monitoring else None
+    if not (stack.existing and logs and logs.cloud):
+        return None
+    return (
+        "monitoring.logs.cloud must be absent where existing is: no cloud of the stack runs that cluster; set "
+        "monitoring.logs.loki"
+    )
+
+
+def _naming_secrets(stack: StackSettings) -> Iterator[str]:
+    serving, monitoring = stack.serving, stack.monitoring
+    if serving and serving.secrets:
+        yield "serving.secrets"
+    if serving and serving.gateway and serving.gateway.secrets:
+        yield "serving.gateway"
+    if monitoring and monitoring.notifications and monitoring.notifications.secrets:
+        yield "monitoring.notifications"
 
 
 def vault_tells_clusters_apart(stack: StackSettings) -> str | None:
@@ -233,6 +251,7 @@ RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     queue_time_can_be_kept,
     groups_are_known_to_every_cluster,
     secrets_have_a_store,
+    lines_have_a_store,
     vault_tells_clusters_apart,
     training_fits_a_gpu_node,
     objects_are_in_the_clusters_cloud,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from infra.settings import cluster_rules, kserve_rules, tensorflow_serving_rules
+from infra.settings import cluster_rules, kserve_rules, tensorflow_serving_rules, tracing_rules
 from infra.settings.azure_ml import AzureMlSettings, Compute
 from infra.settings.image import Variant
 from infra.settings.model import Bounds, Settings
@@ -30,6 +30,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "containerInstances": ("azure", "azure.network", "model", "image"),
     "local": ("model",),
     "monitoring": (f"{CLUSTERS}|{MANAGED}|local",),
+    "monitoring.logs": (CLUSTERS,),
+    "monitoring.notifications": (CLUSTERS,),
+    "monitoring.tracing": (CLUSTERS,),
     "serving.autoscaling.requestsPerSecond": ("monitoring",),
     "serving.autoscaling.queueTimeMs": ("monitoring",),
     "model.source": ("serving",),
@@ -185,4 +188,5 @@ RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     *cluster_rules.RULES,
     *kserve_rules.RULES,
     *tensorflow_serving_rules.RULES,
+    *tracing_rules.RULES,
 )

@@ -85,7 +85,8 @@ class VaultSettings(Settings):
     ]
     """Its address, as `https://vault.example.com:8200`."""
     role: VaultPath
-    """Role of Kubernetes auth, bound to account `external-secrets` of namespace `model-server-secrets`."""
+    """Role of Kubernetes auth, bound to account `external-secrets` of namespace `model-server-secrets`, and of
+    `monitoring-secrets` where `monitoring.notifications` name secrets."""
     path: VaultPath = "secret"
     """Where the key-value engine, version 2, is mounted."""
     auth_mounts: Annotated[dict[ClusterBlock, VaultPath], Field(default_factory=dict)]
@@ -101,7 +102,7 @@ class VaultSettings(Settings):
 
 
 class SecretSettings(Settings):
-    """Where the values are that `serving.secrets` names; without `vault`, in the store of each cluster's cloud."""
+    """Where the values are that settings name; without `vault`, in the store of each cluster's cloud."""
 
     refresh_minutes: Annotated[int, Field(ge=1, le=1440), unit("minutes")] = 60
     """How old a copy in a cluster may be; each refresh reads every secret. Running pods keep what they began with."""

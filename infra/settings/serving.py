@@ -24,6 +24,7 @@ RESERVED_NAMESPACES = (
     "cert-manager",
     "default",
     "envoy-gateway-system",
+    "external-secrets",
     "falco",
     "gpu-operator",
     "keda",
@@ -34,6 +35,8 @@ RESERVED_NAMESPACES = (
     "mlflow",
     "model-server-secrets",
     "monitoring",
+    "monitoring-secrets",
+    "tracing",
     "training",
     "trivy-system",
 )
@@ -69,14 +72,16 @@ def _in_cluster(endpoint: str) -> str:
 class TracingSettings(Settings):
     """Traces of some requests, sent to an OpenTelemetry collector that runs in the cluster."""
 
-    endpoint: Annotated[str, AfterValidator(_in_cluster)]
-    """Where it takes OTLP over HTTP, as `http://service.namespace.svc:4318`; its pods must listen on the same port."""
+    endpoint: Annotated[str, AfterValidator(_in_cluster)] | None = None
+    """A collector of your own for OTLP over HTTP, `http://service.namespace.svc:4318`; its pods listen on that port."""
     sample_ratio: Annotated[float, Field(ge=0, le=1), unit("share")] = 0.01
     """Share of requests traced, of those whose caller has not decided it (W3C `traceparent`); 0 to 1."""
 
     @property
-    def collector(self) -> tuple[str, int]:
+    def collector(self) -> tuple[str, int] | None:
         """Namespace and port of the collector."""
+        if self.endpoint is None:
+            return None
         namespace, port = _COLLECTOR.findall(self.endpoint)[0]
         return namespace, int(port)
 
@@ -113,7 +118,7 @@ class ServingSettings(Settings):
     grpc: bool = False
     """Serve gRPC too, on a port of its own of the same Service, to the same clients."""
     tracing: TracingSettings | None = None
-    """Distributed tracing; absent traces nothing."""
+    """Distributed tracing; absent traces nothing, but with `monitoring.tracing`, where it takes the defaults."""
     rollout: RolloutSettings | None = None
     """Versions side by side and the share of the requests that each gets; absent serves one."""
     autoscaling: AutoscalingSettings = AutoscalingSettings()
@@ -171,6 +176,13 @@ class ServingSettings(Settings):
             name: self.model_copy(update={"rollout": None, "replicas": track.replicas or self.replicas})
             for name, track in self.rollout.tracks.items()
         }
+
+    def traced_to(self, endpoint: str) -> Self:
+        """The same, its traces sent to the stack's own collector; TensorFlow Serving sends none."""
+        if self.runtime is Runtime.TENSORFLOW_SERVING:
+            return self
+        tracing = (self.tracing or TracingSettings()).model_copy(update={"endpoint": endpoint})
+        return self.model_copy(update={"tracing": tracing})
 
     @property
     def most_pods(self) -> int:

@@ -60,7 +60,7 @@ class StackSettings(Settings):
     serving: ServingSettings | None = None
     """Model server on every cluster of the stack."""
     secrets: SecretSettings = SecretSettings()
-    """Where the values are that `serving.secrets` names."""
+    """Where the values are of the secrets that settings name."""
     training: TrainingSettings | None = None
     """Training of the model on every cluster of the stack."""
     mlflow: MlflowSettings | None = None

@@ -46,7 +46,8 @@ def _not_in_server(serving: ServingSettings) -> Unfit:
     yield "serving.cudaGraphs", serving.cuda_graphs, "it has none"
     yield "serving.gpuMemoryLimitMib", serving.gpu_memory_limit_mib, "the stack gives it its share of a GPU's memory"
     yield "serving.rollout", serving.rollout and ", ".join(serving.rollout.tracks), "it has no tracks"
-    yield "serving.tracing", serving.tracing and serving.tracing.endpoint, "it sends no traces"
+    tracing = serving.tracing and (serving.tracing.endpoint or "a block")
+    yield "serving.tracing", tracing, "it sends no traces"
     yield "serving.autoscaling.queueTimeMs", serving.autoscaling.queue_time_ms, "it measures no wait"
 
 

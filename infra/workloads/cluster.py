@@ -11,6 +11,7 @@ from infra.addons.gpu_operator import GpuOperator, GpuOperatorArgs
 from infra.addons.trivy_operator import TrivyOperator, TrivyOperatorArgs
 from infra.clusters.cluster import Access, Cluster
 from infra.endpoint import Endpoint
+from infra.monitoring.tracing.tracing import Tracing
 from infra.namespaces.workload_namespace import WorkloadNamespace, WorkloadNamespaceArgs
 from infra.settings import StackSettings
 from infra.settings.access import AccessSettings
@@ -46,7 +47,8 @@ class _OneCluster:
     def run(self, images: Images) -> Workloads:
         settings = self._settings
         gpus = [] if self._cluster.has_gpu_operator else [self._gpu_operator()]
-        seen = monitoring_of(self._at).seen
+        monitoring = monitoring_of(self._at)
+        seen = monitoring.seen
         self._watched(seen)
         tracking = self._mlflow(settings.mlflow).tracking if settings.mlflow else None
         if settings.training and images.training:
@@ -54,7 +56,8 @@ class _OneCluster:
         addons = [*gpus, *seen]
         if not (settings.model and settings.serving and images.model):
             return Workloads(addons=addons)
-        served = ServedModel(self._at, settings.model, settings.serving, images.model, gpus, seen)
+        serving = settings.serving.traced_to(monitoring.collector) if monitoring.collector else settings.serving
+        served = ServedModel(self._at, settings.model, serving, images.model, gpus, seen)
         return Workloads(addons=addons, endpoints={self._cluster.name: served.endpoint})
 
     def _gpu_operator(self) -> GpuOperator:
@@ -91,7 +94,8 @@ class _OneCluster:
         settings = self._settings
         own = [settings.serving.namespace] if settings.serving else []
         trained = [job.NAMESPACE] if settings.training else []
-        return [*own, *trained, *([mlflow.NAMESPACE] if settings.mlflow else [])]
+        traced = [Tracing.namespace] if settings.monitoring and settings.monitoring.tracing else []
+        return [*own, *trained, *([mlflow.NAMESPACE] if settings.mlflow else []), *traced]
 
     def _mlflow(self, settings: MlflowSettings) -> Mlflow:
         name = self._at.name("mlflow")

@@ -11,6 +11,7 @@ from infra.addons.kserve import KServe, KServeArgs
 from infra.clusters.cluster import Access, Identity
 from infra.endpoint import Endpoint
 from infra.monitoring import prometheus
+from infra.monitoring.dashboards import GpuNodes
 from infra.monitoring.service import MonitoredService, ServiceMonitoring, ServiceMonitoringArgs
 from infra.namespaces.workload_namespace import WorkloadNamespace, WorkloadNamespaceArgs
 from infra.serving.autoscaling import needs_keda
@@ -65,6 +66,7 @@ class ServedModel:
             namespace=namespace,
             office_hours=place.settings.office_hours,
             prometheus=prometheus.URL if place.settings.monitoring else None,
+            latency_target_ms=place.settings.objectives.p95_latency_ms if place.settings.objectives else None,
             secret=held[0].secret_name if held else None,
             parent=gateway.parent if gateway else None,
             scrapers=[place.scraper] if place.scraper else [],
@@ -129,19 +131,31 @@ class ServedModel:
         return server.endpoint
 
     def _watch(self, server: MonitoredService) -> None:
-        monitoring = self._place.settings.monitoring
+        monitoring, place = self._place.settings.monitoring, self._place
         if monitoring:
             args = ServiceMonitoringArgs(
-                objectives=monitoring.objectives, service=server, namespace=prometheus.NAMESPACE, after=self._seen
+                settings=monitoring,
+                service=server,
+                gpus=self._gpu_nodes,
+                namespace=prometheus.NAMESPACE,
+                after=self._seen,
             )
-            ServiceMonitoring(self._place.name("model-server-monitoring"), args, self._place.on())
+            ServiceMonitoring(place.name("model-server-monitoring"), args, place.on())
+
+    @property
+    def _gpu_nodes(self) -> GpuNodes | None:
+        return GpuNodes(spot_labels=self._place.cluster.spot_labels) if self._serving.gpus else None
 
     def _run_tensorflow(self, args: RuntimeArgs) -> Endpoint:
         place, monitoring = self._place, self._place.settings.monitoring
         server = TensorFlowServing(place.name("tensorflow-serving"), args, place.on())
         if monitoring:
             watched = TensorFlowServingMonitoringArgs(
-                objectives=monitoring.objectives, service=server, namespace=prometheus.NAMESPACE, after=self._seen
+                settings=monitoring,
+                service=server,
+                gpus=self._gpu_nodes,
+                namespace=prometheus.NAMESPACE,
+                after=self._seen,
             )
             TensorFlowServingMonitoring(place.name("tensorflow-serving-monitoring"), watched, place.on())
         return server.endpoint

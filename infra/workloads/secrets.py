@@ -1,18 +1,31 @@
-"""Who brings secrets to a cluster's model server and its gateway, and from where."""
+"""Who brings secrets to a cluster's model server, its gateway and Alertmanager, and from where."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import pulumi
 
-from infra.addons import external_secrets
-from infra.addons.external_secrets import ExternalSecrets, ExternalSecretsArgs
-from infra.clusters.cluster import SecretStore
+from infra.addons.external_secrets import MODEL_SERVER, MONITORING, ExternalSecrets, ExternalSecretsArgs
+from infra.clusters.cluster import SecretStore, ServiceAccount
+from infra.copied_secrets import store_for
+from infra.monitoring.namespace import NAMESPACE, MonitoringNamespace
+from infra.monitoring.secrets import ALERTMANAGER, LOKI, MonitoringSecrets, MonitoringSecretsArgs
 from infra.serving.gateway.secrets import GatewaySecrets, GatewaySecretsArgs
-from infra.serving.secrets import ServerSecrets, ServerSecretsArgs, store_for
+from infra.serving.secrets import ServerSecrets, ServerSecretsArgs
 from infra.settings.gateway import GatewaySettings
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.serving import ServingSettings
 from infra.workloads.place import Place
+
+
+class _Copied(TypedDict):
+    """What all copies of an operator have in common."""
+
+    namespace: str
+    store: SecretStore
+    controller_class: str
+    refresh_minutes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,39 +39,61 @@ class Secrets:
 
     def server(self, serving: ServingSettings) -> ServerSecrets:
         """The server's variables whose values are secrets."""
-        args = ServerSecretsArgs(
-            namespace=self.namespace,
-            secrets=serving.secrets,
-            store=self.store,
-            controller_class=self.operator.controller_class,
-            refresh_minutes=self.place.settings.secrets.refresh_minutes,
-        )
+        args = ServerSecretsArgs(secrets=serving.secrets, **self._copied)
         return ServerSecrets(self.place.name("model-server-secrets"), args, self.place.on(self.operator))
 
     def gateway(self, gateway: GatewaySettings) -> GatewaySecrets:
         """Clients' keys, and a certificate that is kept in the store."""
-        args = GatewaySecretsArgs(
-            settings=gateway,
-            namespace=self.namespace,
-            store=self.store,
-            controller_class=self.operator.controller_class,
-            refresh_minutes=self.place.settings.secrets.refresh_minutes,
-        )
+        args = GatewaySecretsArgs(settings=gateway, **self._copied)
         return GatewaySecrets(self.place.name("gateway-secrets"), args, self.place.on(self.operator))
+
+    def monitoring(self, secrets: Mapping[str, Sequence[str]]) -> MonitoringSecrets:
+        """What Alertmanager mounts, and Loki's password; names by whom they are for."""
+        args = MonitoringSecretsArgs(secrets=secrets, **self._copied)
+        return MonitoringSecrets(self.place.name("monitoring-secrets"), args, self.place.on(self.operator))
+
+    @property
+    def _copied(self) -> _Copied:
+        return {
+            "namespace": self.namespace,
+            "store": self.store,
+            "controller_class": self.operator.controller_class,
+            "refresh_minutes": self.place.settings.secrets.refresh_minutes,
+        }
 
 
 def secrets_of(place: Place, serving: ServingSettings, namespace: pulumi.Resource) -> Secrets | None:
     """What brings the secrets that the settings name; None where they name none."""
-    names: Sequence[str] = [*serving.secrets.values(), *(serving.gateway.secrets if serving.gateway else ())]
-    if not names:
+    names = [*serving.secrets.values(), *(serving.gateway.secrets if serving.gateway else ())]
+    return _into(place, serving.namespace, namespace, MODEL_SERVER, names) if names else None
+
+
+def monitoring_secrets(
+    place: Place, settings: MonitoringSettings, namespace: MonitoringNamespace
+) -> MonitoringSecrets | None:
+    """What brings the secrets that the settings name; None where they name none."""
+    login = settings.logs.loki.basic_auth if settings.logs and settings.logs.loki else None
+    told = settings.notifications.secrets if settings.notifications else ()
+    names = {ALERTMANAGER: told, LOKI: (login.password,) if login else ()}
+    secrets = {reader: found for reader, found in names.items() if found}
+    if not secrets:
         return None
-    store = store_for(place.cluster, place.settings.secrets.vault, external_secrets.ACCOUNT, names)
+    every = [name for found in secrets.values() for name in found]
+    return _into(place, NAMESPACE, namespace, MONITORING, every).monitoring(secrets)
+
+
+def _into(
+    place: Place, namespace: str, made: pulumi.Resource, account: ServiceAccount, names: Sequence[str]
+) -> Secrets:
+    """An operator for the namespace that `made` brings, which runs as `account` and may read those secrets."""
+    prefix = "" if account is MODEL_SERVER else f"{NAMESPACE}-"
+    store = store_for(place.name(f"{prefix}secrets"), place.cluster, place.settings.secrets.vault, account, names)
     args = ExternalSecretsArgs(
-        namespace=serving.namespace,
+        namespace=namespace,
+        account=account,
         identity=store.identity,
-        definitions=not place.cluster.has_external_secrets,
         chart_mirror=place.mirror,
-        after=[namespace],
+        after=[made, *place.secret_definitions],
     )
-    operator = ExternalSecrets(place.name("external-secrets"), args, place.on())
-    return Secrets(place=place, namespace=serving.namespace, store=store, operator=operator)
+    operator = ExternalSecrets(place.name(f"{prefix}external-secrets"), args, place.on())
+    return Secrets(place=place, namespace=namespace, store=store, operator=operator)

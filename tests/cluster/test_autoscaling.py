@@ -26,7 +26,7 @@ from tests.cluster.served import NAMESPACE, SERVER, forget
 from tests.cluster.stacks import ROOT, Stack, shipped
 from tests.drills import versions
 from tests.drills.client import Load, Outcome
-from tests.monitoring.prometheus import Prometheus
+from tests.monitoring.prometheus import Prometheus, Target
 from tests.processes import until
 
 MODELS = ROOT / "inference_app" / "model_repository"
@@ -85,7 +85,7 @@ def scaled(
     """The server's namespace of `stack`, whose autoscaler asks a Prometheus that has not started."""
     objects = stack.objects["eks"]
     monitor = next(each for each in objects if each["kind"] == "ServiceMonitor")
-    prometheus = Prometheus(folder, server.url().removeprefix("http://"), monitor)
+    prometheus = Prometheus(folder, [Target(address=server.url().removeprefix("http://"))], monitor)
     left_out = ("ExternalSecret", "SecretStore", *without)
     wanted = [asking(each, prometheus.url) for each in objects if in_namespace(each) and each["kind"] not in left_out]
     spot = nodes.pools(stack.plan, "eks")["spot"]

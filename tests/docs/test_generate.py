@@ -1,13 +1,17 @@
 import re
 from pathlib import Path
 
-from docs.generate import SETTINGS_PAGE, settings_page
+from docs.generate import METRICS_PAGE, SETTINGS_PAGE, metrics_page, settings_page
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_settings_page_is_what_the_code_says() -> None:
     assert SETTINGS_PAGE.read_text(encoding="utf-8") == settings_page(), "run `make docs`"
+
+
+def test_the_metrics_page_is_what_the_code_says() -> None:
+    assert METRICS_PAGE.read_text(encoding="utf-8") == metrics_page(), "run `make docs`"
 
 
 def test_every_setting_says_what_it_means() -> None:

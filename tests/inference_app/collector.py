@@ -10,7 +10,11 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 ERROR = trace_pb2.Status.STATUS_CODE_ERROR
-SERVER, INTERNAL = trace_pb2.Span.SPAN_KIND_SERVER, trace_pb2.Span.SPAN_KIND_INTERNAL
+SERVER, INTERNAL, CLIENT = (
+    trace_pb2.Span.SPAN_KIND_SERVER,
+    trace_pb2.Span.SPAN_KIND_INTERNAL,
+    trace_pb2.Span.SPAN_KIND_CLIENT,
+)
 
 
 class Span(NamedTuple):
@@ -27,6 +31,11 @@ class Span(NamedTuple):
     failed: bool
     reason: str
     service: str
+    state: str
+    links: tuple[str, ...]
+    """Ids of the linked spans."""
+    has_remote_parent: bool
+    resource: dict[str, Any]
 
 
 class Collector:
@@ -95,6 +104,10 @@ def _span(span: trace_pb2.Span, resource: dict[str, Any]) -> Span:
         failed=span.status.code == ERROR,
         reason=span.status.message,
         service=resource["service.name"],
+        state=span.trace_state,
+        links=tuple(link.span_id.hex() for link in span.links),
+        has_remote_parent=bool(span.flags & trace_pb2.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK),
+        resource=resource,
     )
 
 

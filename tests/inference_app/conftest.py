@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -12,10 +13,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from inference_app import repository
+from inference_app import gpu_memory, repository
 from inference_app.process import ServerProcess
 from inference_app.repository import ModelVersion
 from inference_app.settings import Settings
+from tests.inference_app.nvml import Nvml
 
 MODEL = "digits"
 
@@ -75,6 +77,15 @@ def strict(strict_process: ServerProcess) -> Generator[httpx.Client]:
     """A client of the strict server."""
     with httpx.Client(base_url=strict_process.url()) as client:
         yield client
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
+    """A GPU to ask for its memory."""
+    stand_in = Nvml()
+    monkeypatch.setitem(sys.modules, "pynvml", stand_in)
+    monkeypatch.setattr(gpu_memory, "cuda_uuid", Nvml.by_number)
+    return stand_in
 
 
 @pytest.fixture(scope="session")

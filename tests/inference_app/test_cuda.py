@@ -7,6 +7,7 @@ import pytest
 
 from inference_app import model, sessions
 from inference_app.contract import ExecutionProvider
+from inference_app.gpu_memory import GpuMemory
 from inference_app.repository import ModelVersion
 from inference_app.settings import Settings
 from inference_app.tensors import Array, Arrays, rows
@@ -70,3 +71,12 @@ def test_a_batch_beyond_the_memory_limit_fails_and_the_next_one_runs(digits: Mod
         loaded.run(images(2_000_000, 0))
     assert not sessions.poisons_device(raised.value)
     assert rows(loaded.run(images(2, 0))) == 2
+
+
+def test_the_gpus_memory_is_told(digits: ModelVersion) -> None:
+    loaded = model.load(digits, CUDA)
+    assert rows(loaded.run(images(1, 0))) == 1
+    usage = GpuMemory(0).read()
+    assert usage is not None
+    assert usage.device.startswith(("GPU-", "MIG-"))
+    assert 0 < usage.used < usage.size

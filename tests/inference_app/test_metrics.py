@@ -1,9 +1,20 @@
+import platform
+import re
+
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from inference_app import contract
+from inference_app import __version__, contract
+from inference_app.contract import MetricKind
 from inference_app.metrics import Metrics, total
+from inference_app.sessions import ort
+from tests.inference_app.nvml import Nvml
+
+UNITS = ("seconds", "bytes", "ratio")
+"""Prometheus' base units that occur here (https://prometheus.io/docs/practices/naming/#base-units)."""
+COUNTED = {"inference_in_flight_requests", "inference_queue_size", "inference_queue_capacity", "inference_batch_size"}
+"""What counts requests or examples has no unit."""
 
 BATCHES = 'inference_batch_size_count{model="digits"}'
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -26,14 +37,15 @@ def exemplars(metrics: Metrics) -> list[str]:
     return [line.rsplit(" ", 1)[0] for line in lines if " # " in line]
 
 
-def busy() -> Metrics:
+def busy(gpu: int | None = None) -> Metrics:
     """A server that has answered."""
-    metrics = Metrics()
+    metrics = Metrics(gpu=gpu)
     model = metrics.model("digits", "1")
     model.execution_provider = "CPUExecutionProvider"
     model.queue_seconds(0.0001)
+    model.queue_capacity = 512
     model.batch(3, 0.002)
-    metrics.route("/predict").observe(200, 0.003)
+    model.routes["/predict"].observe(200, 0.003)
     return metrics
 
 
@@ -43,17 +55,55 @@ def test_exactly_the_metrics_of_the_contract_and_the_processs_own_are_exported()
     assert {name: found for name, found in exported.items() if not name.startswith("process_")} == wanted
 
 
+@pytest.mark.usefixtures("nvml")
 def test_every_metric_has_the_labels_of_the_contract() -> None:
     exported = {
-        entry.name: {label for sample in entry.samples for label in sample.labels} for entry in families(busy())
+        entry.name: {label for sample in entry.samples for label in sample.labels} for entry in families(busy(gpu=0))
     }
     wanted = {metric.name.removesuffix("_total"): set(metric.labels) for metric in contract.METRICS}
     assert {name: exported[name] - {"le"} for name in wanted} == wanted
 
 
 def test_counters_and_only_they_end_in_total() -> None:
-    counters = {metric.name for metric in contract.METRICS if metric.kind is contract.MetricKind.COUNTER}
+    counters = {metric.name for metric in contract.METRICS if metric.kind is MetricKind.COUNTER}
     assert counters == {metric.name for metric in contract.METRICS if metric.name.endswith("_total")}
+
+
+def test_every_metric_is_named_by_its_base_unit_and_says_what_it_is() -> None:
+    """https://prometheus.io/docs/practices/naming/"""
+    measured = [metric for metric in contract.METRICS if metric.kind is not MetricKind.COUNTER]
+    measured = [metric for metric in measured if metric.name not in {*COUNTED, contract.READY.name}]
+    assert [metric.name for metric in measured if not metric.name.endswith((*UNITS, "_info"))] == []
+    assert [metric.name for metric in contract.METRICS if not re.fullmatch("inference(_[a-z]+)+", metric.name)] == []
+    assert [metric.name for metric in contract.METRICS if not re.fullmatch("[A-Z1].*[.]", metric.help)] == []
+
+
+def test_histograms_and_only_they_have_buckets() -> None:
+    histograms = {metric.name for metric in contract.METRICS if metric.kind is MetricKind.HISTOGRAM}
+    assert histograms == {metric.name for metric in contract.METRICS if metric.buckets}
+    assert all(list(metric.buckets) == sorted(set(metric.buckets)) for metric in contract.METRICS)
+
+
+def test_the_build_names_its_versions() -> None:
+    versions = f'onnxruntime="{ort.__version__}",python="{platform.python_version()}",version="{__version__}"'
+    assert samples(Metrics())[f"inference_build_info{{{versions}}}"] == 1
+
+
+@pytest.mark.usefixtures("nvml")
+def test_the_gpus_memory_is_told_once_a_model_runs_on_it() -> None:
+    metrics = busy(gpu=0)
+    metrics.models["digits", "1"].execution_provider = None
+    before = samples(metrics)
+    metrics.models["digits", "1"].execution_provider = "CUDAExecutionProvider"
+    after = samples(metrics)
+    assert [name for name in before if "gpu" in name] == []
+    assert after[f'inference_gpu_memory_used_bytes{{device="{Nvml.GPU}"}}'] == Nvml.USED
+    assert after[f'inference_gpu_memory_size_bytes{{device="{Nvml.GPU}"}}'] == Nvml.SIZE
+
+
+@pytest.mark.usefixtures("nvml")
+def test_a_server_on_the_cpu_has_no_series_of_a_gpu() -> None:
+    assert [name for name in samples(busy()) if "gpu" in name] == []
 
 
 def test_memory_and_cpu_time_of_the_process_are_exported() -> None:
@@ -71,12 +121,52 @@ def test_two_servers_in_one_process_count_apart() -> None:
 def test_answers_are_counted_by_route_and_code() -> None:
     metrics = Metrics()
     for status in (200, 200, 503):
-        metrics.route("/predict").observe(status, 0.01)
+        metrics.routes["/predict"].observe(status, 0.01)
+    found, labels = samples(metrics), 'model="",route="/predict",version=""'
+    assert found[f'inference_requests_total{{code="200",{labels}}}'] == 2
+    assert found[f'inference_requests_total{{code="503",{labels}}}'] == 1
+    assert found[f"inference_request_duration_seconds_count{{{labels}}}"] == 3
+    assert found[f"inference_request_duration_seconds_sum{{{labels}}}"] == pytest.approx(0.03)
+
+
+def test_answers_of_a_model_are_counted_by_its_version() -> None:
+    metrics = busy()
+    metrics.routes["/predict"].observe(401, 0.001)
+    metrics.model("digits", "2").routes["/predict"].observe(429, 0.001)
+    answers = {name: value for name, value in samples(metrics).items() if name.startswith("inference_requests_total")}
+    assert answers == {
+        'inference_requests_total{code="200",model="digits",route="/predict",version="1"}': 1,
+        'inference_requests_total{code="429",model="digits",route="/predict",version="2"}': 1,
+        'inference_requests_total{code="401",model="",route="/predict",version=""}': 1,
+    }
+
+
+def test_a_route_counts_from_0_on_where_requests_are_expected() -> None:
+    metrics = busy()
+    metrics.models["digits", "1"].routes.begin("/invocations")
+    metrics.models["digits", "1"].routes.begin("/predict")
     found = samples(metrics)
-    assert found['inference_requests_total{code="200",route="/predict"}'] == 2
-    assert found['inference_requests_total{code="503",route="/predict"}'] == 1
-    assert found['inference_request_duration_seconds_count{route="/predict"}'] == 3
-    assert found['inference_request_duration_seconds_sum{route="/predict"}'] == pytest.approx(0.03)
+    asked = 'inference_request_duration_seconds_count{{model="digits",route="{}",version="1"}}'
+    assert [found[asked.format(route)] for route in ("/predict", "/invocations")] == [1, 0]
+
+
+def test_the_latency_target_ends_a_bucket_whoever_counts() -> None:
+    metrics = Metrics(request_bounds=contract.request_buckets(0.15))
+    metrics.routes["/predict"].observe(200, 0.12)
+    metrics.model("digits", "1").routes["/predict"].observe(200, 0.12)
+    found = samples(total([Metrics(), metrics, metrics]))
+    buckets = {name: value for name, value in found.items() if 'le="0.15"' in name}
+    below = [value for name, value in found.items() if 'le="0.1"' in name and "_request_duration_" in name]
+    assert buckets == {
+        'inference_request_duration_seconds_bucket{le="0.15",model="digits",route="/predict",version="1"}': 2,
+        'inference_request_duration_seconds_bucket{le="0.15",model="",route="/predict",version=""}': 2,
+    }
+    assert below == [0, 0]
+
+
+@pytest.mark.parametrize("target", [None, 0.1])
+def test_a_target_at_a_buckets_bound_adds_none(target: float | None) -> None:
+    assert contract.request_buckets(target) == contract.LATENCY_BUCKETS
 
 
 @pytest.mark.parametrize(
@@ -84,9 +174,10 @@ def test_answers_are_counted_by_route_and_code() -> None:
 )
 def test_a_value_counts_from_the_first_bucket_whose_bound_it_does_not_exceed(seconds: float, bucket: str) -> None:
     metrics = Metrics()
-    metrics.route("/predict").observe(200, seconds)
+    metrics.routes["/predict"].observe(200, seconds)
     found, bounds = samples(metrics), [*map(str, contract.LATENCY_BUCKETS), "+Inf"]
-    counts = [found[f'inference_request_duration_seconds_bucket{{le="{bound}",route="/predict"}}'] for bound in bounds]
+    name = 'inference_request_duration_seconds_bucket{{le="{}",model="",route="/predict",version=""}}'
+    counts = [found[name.format(bound)] for bound in bounds]
     below = bounds.index(bucket)
     assert counts == [0] * below + [1] * (len(bounds) - below)
 
@@ -120,6 +211,17 @@ def test_versions_of_one_model_add_up() -> None:
     assert found['inference_rejected_total{model="digits"}'] == 2
 
 
+def test_queues_of_one_models_versions_add_up_with_their_bounds() -> None:
+    metrics = busy()
+    second = metrics.model("digits", "2")
+    second.queue_capacity = 64
+    for model in metrics.models.values():
+        model.queue_size = lambda: 5
+    found = samples(metrics)
+    assert found['inference_queue_size{model="digits"}'] == 10
+    assert found['inference_queue_capacity{model="digits"}'] == 512 + 64
+
+
 def test_a_counter_does_not_fall_when_one_of_two_versions_is_unloaded() -> None:
     metrics = busy()
     metrics.model("digits", "2").batch(5, 0.001)
@@ -129,7 +231,7 @@ def test_a_counter_does_not_fall_when_one_of_two_versions_is_unloaded() -> None:
     names = ("inference_batch_size", "inference_model_duration_seconds", "inference_queue_duration_seconds")
     counts = [f'{name}_count{{model="digits"}}' for name in names]
     assert [after[name] for name in counts] == [before[name] for name in counts] == [2, 2, 1]
-    assert not any(name.startswith("inference_model_info") for name in after)
+    assert [name for name in after if 'version="1"' in name] == []
 
 
 def test_switches_are_counted_by_result_from_0_on() -> None:
@@ -156,11 +258,11 @@ def test_a_version_that_is_loaded_again_keeps_its_counts_when_its_first_instance
 
 def test_a_bucket_names_the_newest_trace_that_fell_into_it() -> None:
     metrics = Metrics()
-    route = metrics.route("/predict")
+    route = metrics.routes["/predict"]
     route.observe(200, 0.003, "0" * 31 + "1")
     route.observe(200, 0.004, "0" * 31 + "2")
     route.observe(200, 0.004)
-    bucket = 'inference_request_duration_seconds_bucket{le="0.005",route="/predict"} 3.0'
+    bucket = 'inference_request_duration_seconds_bucket{le="0.005",model="",route="/predict",version=""} 3.0'
     assert exemplars(metrics) == [f'{bucket} # {{trace_id="{"0" * 31}2"}} 0.004']
 
 
@@ -185,9 +287,10 @@ def test_whatever_several_processes_count_is_added_up() -> None:
     metrics.models["digits", "1"].queue_size = lambda: 5
     metrics.in_flight, metrics.ready = 1, lambda: 1.0
     once, twice = samples(metrics), samples(total([metrics, metrics]))
-    alike = ("inference_ready", "inference_model_info")
+    alike = ("inference_ready", "inference_model_info", "inference_build_info")
     counted = {name: value for name, value in once.items() if value and name.startswith("inference_")}
-    assert all(any(name.startswith(metric.name) for name in counted) for metric in contract.METRICS)
+    gpu = {contract.GPU_MEMORY_USED, contract.GPU_MEMORY_SIZE}
+    assert {metric for metric in contract.METRICS if not any(name.startswith(metric.name) for name in counted)} == gpu
     assert {name: twice[name] for name in counted} == {
         name: value if name.startswith(alike) else 2 * value for name, value in counted.items()
     }

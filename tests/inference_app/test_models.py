@@ -207,6 +207,16 @@ async def test_a_switch_says_what_it_did_and_counts_it(loaded: Models, own_repos
     assert sum(counts.load_duration.counts) == 2
 
 
+async def test_the_counts_of_a_version_end_with_it(loaded: Models, own_repository: Path) -> None:
+    add_version(own_repository / "digits", "2")
+    loaded.metrics.models["digits", "1"].routes["/predict"].observe(200, 0.001)
+    old, metrics = loaded.get("digits"), loaded.metrics
+    await loaded.switch()
+    old.metrics.routes["/predict"].observe(503, 0.001)  # who has come too late to be answered by it
+    assert [list(model.routes) for model in metrics.models.values()] == [[]]
+    assert list(metrics.models) == [("digits", "2")]
+
+
 async def test_a_version_may_be_named(loaded: Models, own_repository: Path) -> None:
     add_version(own_repository / "digits", "2")
     add_version(own_repository / "digits", "3")

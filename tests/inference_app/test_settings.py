@@ -30,6 +30,7 @@ def test_by_default_the_server_listens_on_this_machine_only() -> None:
         ("MAX_BATCH_SIZE", "many", "MAX_BATCH_SIZE must be a whole number, got many"),
         ("PORT", "70000", "PORT must be at most 65535, got 70000"),
         ("REQUEST_TIMEOUT_SECONDS", "0", "REQUEST_TIMEOUT_SECONDS must be more than 0, got 0"),
+        ("LATENCY_TARGET_MS", "0", "LATENCY_TARGET_MS must be more than 0, got 0"),
         ("DRAIN_SECONDS", "soon", "DRAIN_SECONDS must be a number, got soon"),
         (
             "EXECUTION_PROVIDER",

@@ -43,7 +43,7 @@ def counted(answers: int) -> Metrics:
     """So many answers, one request in flight, one example in the queue."""
     metrics = Metrics()
     for _ in range(answers):
-        metrics.route("/predict").observe(200, 0.001)
+        metrics.routes["/predict"].observe(200, 0.001)
     model = metrics.model("digits", "1")
     model.queue_size = lambda: 1
     metrics.in_flight = 1
@@ -113,7 +113,7 @@ def test_a_successor_goes_on_counting_where_the_dead_stopped(pair: Pair) -> None
     between = pair.second.total(counted(2))
     heir = pair.join(0)
     metrics = Metrics(heir)
-    metrics.route("/predict").observe(200, 0.001)
+    metrics.routes["/predict"].observe(200, 0.001)
     heir.tell(unready="", dead="", metrics=metrics)
     assert answers(between) == 3
     assert answers(pair.second.total(counted(2))) == 4

@@ -11,9 +11,18 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.clusters.cluster import Access, Cluster, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
+from infra.clusters.cluster import (
+    Access,
+    Cluster,
+    Identity,
+    InternalLoadBalancer,
+    LogStore,
+    SecretStore,
+    ServiceAccount,
+)
 from infra.clusters.gpu import NODE_TAINT
 from infra.preview import Plan, Resource, run
+from infra.settings.logs import CloudLogSettings
 from infra.settings.stack import StackSettings
 
 DIGEST = "sha256:" + "0" * 64
@@ -115,6 +124,11 @@ class PlainCluster:
     def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
         """None: no cloud, no store."""
         del name, account, secrets
+        return None
+
+    def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
+        """None: no cloud, no store."""
+        del name, account, settings
         return None
 
 

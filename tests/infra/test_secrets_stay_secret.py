@@ -9,13 +9,14 @@ import pulumi
 import pytest
 import yaml
 
-from infra.addons.external_secrets import ACCOUNT, ExternalSecrets, ExternalSecretsArgs
+from infra.addons.external_secrets import MODEL_SERVER, ExternalSecrets, ExternalSecretsArgs
 from infra.clusters.cluster import Cluster
+from infra.copied_secrets import vault_store
 from infra.preview import Plan
 from infra.preview.__main__ import main
 from infra.preview.manifests import manifests
 from infra.preview.report import plain_plan
-from infra.serving.secrets import ServerSecrets, ServerSecretsArgs, vault_store
+from infra.serving.secrets import ServerSecrets, ServerSecretsArgs
 from infra.settings.secrets import VaultSettings
 from tests.infra.samples import on_cluster
 
@@ -140,7 +141,7 @@ def copied() -> Plan:
         store = vault_store(vault, "existing")
         operator = ExternalSecrets(
             f"{cluster.name}-external-secrets",
-            ExternalSecretsArgs(namespace="serving", identity=store.identity),
+            ExternalSecretsArgs(namespace="serving", account=MODEL_SERVER, identity=store.identity),
             opts,
         )
         args = ServerSecretsArgs(
@@ -165,4 +166,4 @@ def test_the_stack_names_secrets_and_makes_none(copied: Plan) -> None:
     assert any("model-server-admin-token" in text for text in texts)
     assert [text for text in texts if PLANTED in text] == []
     assert copied.of_type("kubernetes:core/v1:Secret") == []
-    assert ACCOUNT.name in {each.inputs.get("name") for each in copied.resources}
+    assert MODEL_SERVER.name in {each.inputs.get("name") for each in copied.resources}

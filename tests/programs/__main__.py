@@ -1,6 +1,6 @@
 """`python -m tests.programs`: build what tests run, with Go and from the modules pinned here.
 
-About 20 minutes on two cores the first time, seconds after it, since Go keeps what it compiled. What PATH or
+About half an hour on two cores the first time, seconds after it, since Go keeps what it compiled. What PATH or
 KUBEBUILDER_ASSETS has already is not built.
 """
 

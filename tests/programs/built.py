@@ -23,6 +23,8 @@ PROGRAMS = {
     "keda-adapter": ("keda", "adapter"),
     "keda-webhooks": ("keda", "webhooks"),
     "prometheus": ("prometheus", "prometheus"),
+    "otelcol": ("collector", "collector"),
+    "jaeger": ("jaeger", "jaeger"),
 }
 # What a program on PATH must be at least: the version whose rules the tests hold, and an etcd that tells watchers how
 # far it is (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/).

@@ -62,6 +62,7 @@ class Azure:
             name=self._stack.name,
             registry_id=self.registry.registry_id if self.registry else None,
             key_vault=vault,
+            logs=self._settings.monitoring.logs if self._settings.monitoring else None,
         )
         self._aks = AksCluster("aks", args, self._opts)
         if aks.key_vault and vault:

@@ -25,10 +25,11 @@ from infra.clusters.aks.control_plane import ControlPlane
 from infra.clusters.aks.identities import Identities
 from infra.clusters.aks.identity import Right, Scopes, WorkloadIdentity, WorkloadIdentityArgs, rights, secret_reader
 from infra.clusters.aks.kubeconfig import certificate_authority, kubeconfig
-from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
+from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, LogStore, SecretStore, ServiceAccount
 from infra.settings.aks import AksSettings
 from infra.settings.azure import AzureSettings
 from infra.settings.clusters import SYSTEM_POOL
+from infra.settings.logs import CloudLogSettings, LogSettings
 
 # The names that the cluster autoscaler looks for
 # (https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/expander/priority/readme.md).
@@ -39,7 +40,7 @@ PRIORITIES: ObjectMetaArgsDict = {"name": "cluster-autoscaler-priority-expander"
 class AksClusterArgs:
     """`name` is the cluster's in kubeconfigs; nodes may pull from the registry with `registry_id`.
 
-    `key_vault` is where its pods' secrets are.
+    `key_vault` is where its pods' secrets are, `logs` where their lines go.
     """
 
     azure: AzureSettings
@@ -49,6 +50,7 @@ class AksClusterArgs:
     name: str
     registry_id: pulumi.Input[str] | None = None
     key_vault: KeyVault | None = None
+    logs: LogSettings | None = None
 
 
 class AksCluster(pulumi.ComponentResource):
@@ -102,6 +104,7 @@ class AksCluster(pulumi.ComponentResource):
             network=args.network,
             resource_group_name=args.resource_group_name,
             name=args.name,
+            logs=args.logs,
         )
         identities = Identities(name, context, args.registry_id, child)
         cluster = ControlPlane(name, context, identities, child).cluster
@@ -136,6 +139,10 @@ class AksCluster(pulumi.ComponentResource):
             return None
         provider = {"azurekv": {"authType": "WorkloadIdentity", "vaultUrl": self._vault.uri}}
         return SecretStore(provider=provider, identity=self.identity(name, account, Access(secrets=secrets)))
+
+    def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
+        """None: Azure's own agent collects lines (`infra.clusters.aks.pod_logs`)."""
+        del name, account, settings
 
     def secret_reader(self, name: str, account: ServiceAccount, vault: KeyVault) -> pulumi.Output[str]:
         """Let an account read every secret of a vault; the client ID of the identity that its pods then take."""

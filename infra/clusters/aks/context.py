@@ -7,6 +7,7 @@ import pulumi
 from infra.clouds.azure.network import AzureNetwork
 from infra.settings.aks import AksSettings
 from infra.settings.azure import AzureSettings
+from infra.settings.logs import LogSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,3 +19,4 @@ class AksContext:
     network: AzureNetwork
     resource_group_name: pulumi.Input[str]
     name: str
+    logs: LogSettings | None = None

@@ -18,6 +18,7 @@ from infra.clusters.aks.agent_pools import OS_SKU
 from infra.clusters.aks.context import AksContext
 from infra.clusters.aks.identities import Identities
 from infra.clusters.aks.logs import Logs
+from infra.clusters.aks.pod_logs import ADDON, NO_AGENT, PodLogs
 from infra.settings.aks import AksSettings, Tier
 
 BOOTSTRAP_POOL = "bootstrap"
@@ -57,12 +58,17 @@ class ControlPlane(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("inference:clusters:AksControlPlane", name, None, opts)
-        self.cluster = self._cluster(name, context, identities)
         child = pulumi.ResourceOptions(parent=self)
+        logs = pod_logs(f"{name}-pod-logs", context, child)
+        self.cluster = self._cluster(name, context, identities, logs)
+        if logs:
+            logs.collect(self.cluster.id)
         Logs(name, context, self.cluster.id, child)
         self.register_outputs({"id": self.cluster.id})
 
-    def _cluster(self, name: str, context: AksContext, identities: Identities) -> azure.containerservice.ManagedCluster:
+    def _cluster(
+        self, name: str, context: AksContext, identities: Identities, logs: PodLogs | None
+    ) -> azure.containerservice.ManagedCluster:
         return azure.containerservice.ManagedCluster(
             name,
             resource_group_name=context.resource_group_name,
@@ -84,6 +90,7 @@ class ControlPlane(pulumi.ComponentResource):
             auto_upgrade_profile=UPGRADES,
             auto_scaler_profile=AUTOSCALER,
             agent_pool_profiles=[bootstrap_pool(context)],
+            addon_profiles={ADDON: logs.addon if logs else NO_AGENT},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[context.network, identities],
@@ -91,6 +98,13 @@ class ControlPlane(pulumi.ComponentResource):
                 ignore_changes=["agentPoolProfiles"],
             ),
         )
+
+
+def pod_logs(name: str, context: AksContext, opts: pulumi.ResourceOptions) -> PodLogs | None:
+    """Where Azure keeps pods' lines, where the settings say that it does."""
+    if not (context.logs and context.logs.cloud):
+        return None
+    return PodLogs(name, context, context.logs, context.logs.cloud, opts)
 
 
 def kubelet_identity(identities: Identities) -> UserAssignedIdentityArgsDict:

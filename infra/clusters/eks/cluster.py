@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.clouds.aws.iam import Role, RoleArgs, trust
 from infra.clouds.aws.network import Network
-from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, SecretStore, ServiceAccount
+from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, LogStore, SecretStore, ServiceAccount
 from infra.clusters.eks import karpenter, node_groups, shared_storage
 from infra.clusters.eks.addons import NODE_ADDONS, Addons, cluster_addons
 from infra.clusters.eks.context import EksContext
@@ -22,12 +22,14 @@ from infra.clusters.eks.load_balancer_controller import (
 )
 from infra.clusters.eks.node_groups import NODE_POLICIES, NodeGroup, Placement, gpu_group, system_group
 from infra.clusters.eks.office_hours import OfficeHours, OfficeHoursArgs
+from infra.clusters.eks.pod_logs import PodLogs, PodLogsArgs
 from infra.clusters.eks.pod_role import PodRole, PodRoleArgs
 from infra.clusters.eks.shared_storage import SharedStorage, SharedStorageArgs
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.aws import AwsSettings
 from infra.settings.clusters import SYSTEM_POOL
 from infra.settings.eks import EksSettings, GpuPoolSettings
+from infra.settings.logs import CloudLogSettings
 from infra.settings.office_hours import OfficeHoursSettings
 
 
@@ -127,6 +129,11 @@ class EksCluster(pulumi.ComponentResource):
         """Secrets Manager of the stack's account and region (https://external-secrets.io/latest/provider/aws-secrets-manager/)."""
         provider = {"aws": {"service": "SecretsManager", "region": self._context.aws.region}}
         return SecretStore(provider=provider, identity=self.identity(name, account, Access(secrets=secrets)))
+
+    def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
+        """A log group of CloudWatch."""
+        args = PodLogsArgs(context=self._context, account=account, retention_days=settings.retention_days)
+        return PodLogs(name, args, pulumi.ResourceOptions(parent=self)).store
 
     def _node_groups(self, context: EksContext, network: Network) -> tuple[NodeGroup, list[NodeGroup]]:
         """The system group, and a group for every GPU pool."""

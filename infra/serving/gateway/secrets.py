@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from infra.serving.secrets import CopiedSecretsArgs, copy_secrets, external_secret_spec
+from infra.copied_secrets import CopiedSecretsArgs, copy_secrets, external_secret_spec
 from infra.settings.gateway import GatewaySettings
 
 STORE = "gateway"

@@ -183,9 +183,11 @@ def rate_or_cpu(settings: AutoscalingSettings) -> tuple[str, int]:
     return "cpu", settings.cpu_utilisation
 
 
-def environment(model: ModelSettings, settings: ServingSettings) -> dict[str, str]:
+def environment(
+    model: ModelSettings, settings: ServingSettings, latency_target_ms: float | None = None
+) -> dict[str, str]:
     """What a server is told, and how large batches are for a built-in runtime behind it."""
-    own = pod.environment(model, settings)
+    own = pod.environment(model, settings, latency_target_ms)
     is_behind = settings.kserve and settings.kserve.built_in_runtime
     return own | {Env.MAX_BATCH_SIZE.value: str(batch(model))} if is_behind else own
 

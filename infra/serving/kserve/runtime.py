@@ -8,10 +8,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from inference_app.contract import PORT
 from infra.endpoint import Endpoint, EndpointKind
+from infra.pods.configuration import config_map
 from infra.serving import pod, service
 from infra.serving.account import service_account
 from infra.serving.autoscaling import AutoscalerArgs, autoscaler
-from infra.serving.configuration import config_map
 from infra.serving.guard import guard_pods
 from infra.serving.kserve import inference_service, network
 from infra.serving.kserve.inference_service import APP, PREDICTOR, TRANSFORMER, ServiceArgs
@@ -92,7 +92,7 @@ class KServeRuntime(pulumi.ComponentResource):
 
     def _pod(self, component: str, runs_as: pulumi.Input[str], models: ModelVolume | None) -> pod.PodArgs:
         settings, name = self._settings_of(component), inference_service.object_name(component)
-        data = inference_service.environment(self._args.model, settings)
+        data = inference_service.environment(self._args.model, settings, self._args.latency_target_ms)
         config = config_map(f"{self._name}-{component}", self._metadata(), name, data, self._child)
         return pod.PodArgs(
             settings=settings,

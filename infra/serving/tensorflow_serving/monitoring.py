@@ -1,32 +1,34 @@
 """What makes TensorFlow Serving seen: a ServiceMonitor, and alerts from the metrics of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from infra.monitoring.alerts import alert
-from infra.monitoring.queries import SCRAPE_SECONDS, pods_of, wanted_replicas
+from infra.monitoring import service_monitor
+from infra.monitoring.alerts import Alert, RuleSet, Watched, cluster, gpu, servers
+from infra.monitoring.alerts import objectives as promises
+from infra.monitoring.cluster_metrics import DEPLOYMENT_AVAILABLE
+from infra.monitoring.dashboards import GpuNodes
+from infra.monitoring.queries import wanted_replicas
+from infra.monitoring.service_monitor import ScrapedService
 from infra.serving.tensorflow_serving.config import METRICS_PATH
-from infra.serving.tensorflow_serving.queries import REFUSED, REQUESTS, error_ratio, latency_quantile
-from infra.settings.monitoring import ObjectiveSettings
+from infra.serving.tensorflow_serving.queries import (
+    REFUSED,
+    REQUESTS,
+    asked_per_second,
+    error_ratio,
+    failed_per_second,
+    latency_quantile,
+)
+from infra.settings.monitoring import MonitoringSettings, ObjectiveSettings
 
 
-class TensorFlowService(Protocol):
+class TensorFlowService(ScrapedService, Protocol):
     """A Service of TensorFlow Serving."""
-
-    @property
-    def namespace(self) -> str:
-        """Its namespace."""
-        ...
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Labels of the Service and its pods, and of nothing else in the namespace."""
-        ...
 
     @property
     def deployment(self) -> str:
@@ -38,18 +40,17 @@ class TensorFlowService(Protocol):
         """Whether all its pods may be gone for a time, at night for one."""
         ...
 
-    @property
-    def port_name(self) -> str:
-        """Name of the REST port, which has the metrics too."""
-        ...
-
 
 @dataclass(frozen=True, kw_only=True)
 class TensorFlowServingMonitoringArgs:
-    """The monitor and the rules lie in Prometheus's `namespace`; `after` brings it and their definitions."""
+    """The monitor and the rules lie in Prometheus's `namespace`; `after` brings it and their definitions.
 
-    objectives: ObjectiveSettings
+    `gpus` are the nodes of its pods, None where they need no GPU.
+    """
+
+    settings: MonitoringSettings
     service: TensorFlowService
+    gpus: GpuNodes | None
     namespace: str
     after: Sequence[pulumi.Resource]
 
@@ -62,14 +63,14 @@ class TensorFlowServingMonitoring(pulumi.ComponentResource):
     ) -> None:
         super().__init__("inference:serving:TensorFlowServingMonitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, depends_on=args.after)
-        service = args.service
+        service, settings = args.service, args.settings
         metadata: ObjectMetaArgsDict = {
             "name": f"{service.namespace}-{service.deployment}",
             "namespace": args.namespace,
         }
         specs = {
-            "ServiceMonitor": service_monitor_spec(service),
-            "PrometheusRule": {"groups": rule_groups(args.objectives, service)},
+            "ServiceMonitor": service_monitor.spec(service, METRICS_PATH),
+            "PrometheusRule": {"groups": rule_set(settings, service, args.gpus).groups(settings.runbooks)},
         }
         for kind, spec in specs.items():
             kubernetes.apiextensions.CustomResource(
@@ -78,64 +79,40 @@ class TensorFlowServingMonitoring(pulumi.ComponentResource):
         self.register_outputs({"namespace": service.namespace})
 
 
-def service_monitor_spec(service: TensorFlowService) -> dict[str, Any]:
-    """Scrapes every pod behind the Service."""
-    return {
-        "namespaceSelector": {"matchNames": [service.namespace]},
-        "selector": {"matchLabels": dict(service.labels)},
-        "endpoints": [{"port": service.port_name, "path": METRICS_PATH, "interval": f"{SCRAPE_SECONDS}s"}],
-    }
-
-
-def rule_groups(objectives: ObjectiveSettings, service: TensorFlowService) -> list[dict[str, Any]]:
-    """The PrometheusRule's groups; nobody is missed while no pod should run."""
-    selector = pods_of(service.namespace)
-    rules = [*_alerts_of_requests(objectives, selector), *_alerts_of_pods(service, selector)]
-    return [{"name": "tensorflow-serving", "rules": rules}]
-
-
-def _alerts_of_requests(objectives: ObjectiveSettings, selector: str) -> list[dict[str, Any]]:
-    return [
-        alert(
-            "HighLatency",
-            f"{latency_quantile(selector, 0.95)} > {objectives.p95_latency_ms * 1000:g}",
-            10,
-            "warning",
-            f"95 % of predictions should take less than {objectives.p95_latency_ms:g} ms",
+def rule_set(settings: MonitoringSettings, service: TensorFlowService, gpus: GpuNodes | None) -> RuleSet:
+    """What Prometheus records and judges of it. Its histogram has no bound at the target: no latency budget burns."""
+    wanted = wanted_replicas(service.namespace, service.deployment) if service.rests else None
+    watched = Watched(labels={"namespace": service.namespace}, expected={"": wanted})
+    return RuleSet(
+        name="tensorflow-serving",
+        labels=watched.labels,
+        recordings=promises.recordings(
+            asked=asked_per_second(watched.selector, "5m"), failed=failed_per_second(watched.selector, "5m")
         ),
-        alert(
-            "HighErrorRate",
-            f"{error_ratio(selector)} > {objectives.error_percent / 100:g}",
-            5,
-            "critical",
-            f"More than {objectives.error_percent:g} % of predictions fail",
-        ),
-        alert(
-            "RequestsRefused",
-            f"sum(rate({REQUESTS}{{{selector},{REFUSED}}}[5m])) > 0",
-            10,
-            "warning",
-            "The batching queue is full and requests are refused; raise replicas.max or the pools",
-        ),
-    ]
+        alerts=[
+            *_alerts_of_requests(settings.objectives, watched),
+            *_alerts_of_pods(service, watched, wanted),
+            *cluster.alerts(watched),
+            *(_alerts_of_gpus(watched, gpus) if gpus else []),
+        ],
+    )
 
 
-def _alerts_of_pods(service: TensorFlowService, selector: str) -> list[dict[str, Any]]:
-    pods = f'{selector},deployment="{service.deployment}"'
-    wanted = f" and on() {wanted_replicas(service.namespace, service.deployment)} > 0" if service.rests else ""
-    return [
-        alert(
-            "NoServerReady",
-            f"sum(kube_deployment_status_replicas_available{{{pods}}}) < 1{wanted}",
-            2,
-            "critical",
-            "No TensorFlow Serving is ready",
-        ),
-        alert(
-            "MetricsMissing",
-            f"absent({REQUESTS}{{{selector}}}){wanted}",
-            5,
-            "critical",
-            "No TensorFlow Serving has been scraped",
-        ),
-    ]
+def _alerts_of_requests(objectives: ObjectiveSettings, watched: Watched) -> Iterator[Alert]:
+    yield from promises.availability_burns(objectives, watched)
+    yield promises.high_latency(objectives, f"{latency_quantile(watched.selector, 0.95)} / 1e6")
+    yield promises.high_error_rate(objectives, error_ratio(watched.selector))
+    yield promises.no_traffic(watched)
+    yield servers.requests_refused(f"sum(rate({REQUESTS}{{{watched.selector},{REFUSED}}}[5m]))")
+
+
+def _alerts_of_pods(service: TensorFlowService, watched: Watched, wanted: str | None) -> Iterator[Alert]:
+    available = f'sum({DEPLOYMENT_AVAILABLE}{{{watched.selector},deployment="{service.deployment}"}})'
+    yield servers.no_server_ready(available, wanted)
+    yield from servers.metrics_missing(watched, REQUESTS)
+    yield servers.scrape_failing(watched)
+
+
+def _alerts_of_gpus(watched: Watched, gpus: GpuNodes) -> list[Alert]:
+    """Not on memory, of which TensorFlow takes all that it may at its start."""
+    return [gpu.idle(watched), gpu.errors(), *cluster.spot_nodes_reclaimed(watched, gpus.spot_labels)]

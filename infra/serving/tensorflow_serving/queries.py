@@ -23,9 +23,19 @@ def latency_quantile(selector: str, q: float, window: str = "5m") -> str:
 
 
 def error_ratio(selector: str, window: str = "5m") -> str:
-    """Share of predictions that failed, 0 to 1; refusals and wrong requests are the client's to change."""
-    failed = f"(sum(rate({REQUESTS}{{{selector},{FAILED}}}[{window}])) or vector(0))"
-    return f"{failed} / ({requests_per_second(selector, window)} + {failed})"
+    """Share of predictions that failed, 0 to 1."""
+    return f"{failed_per_second(selector, window)} / {asked_per_second(selector, window)}"
+
+
+def asked_per_second(selector: str, window: str) -> str:
+    """Predictions that were answered or failed."""
+    return f"({requests_per_second(selector, window)} + {failed_per_second(selector, window)})"
+
+
+def failed_per_second(selector: str, window: str) -> str:
+    """Predictions that failed; refusals and wrong requests are the client's to change."""
+    counted = f"sum(rate({REQUESTS}{{{selector}}}[{window}]))"
+    return f"(sum(rate({REQUESTS}{{{selector},{FAILED}}}[{window}])) or 0 * {counted})"
 
 
 def requests_per_second(selector: str, window: str = AUTOSCALING_WINDOW) -> str:

@@ -9,10 +9,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from infra.endpoint import Endpoint, EndpointKind
 from infra.namespaces.limits import Limits
+from infra.pods.configuration import config_map
 from infra.serving import pod
 from infra.serving.account import service_account
 from infra.serving.autoscaling import AutoscalerArgs, autoscaler
-from infra.serving.configuration import config_map
 from infra.serving.deployment import deployment_spec
 from infra.serving.guard import guard_network, guard_pods
 from infra.serving.limits import serving_limits

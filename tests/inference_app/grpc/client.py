@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from inference_app.grpc import open_inference_pb2 as pb
 from inference_app.grpc import server, service
 from inference_app.models import Models
+from tests.inference_app import counted
 
 ANSWERS: dict[str, type[Message]] = {
     method.name: getattr(pb, method.output_type.name)
@@ -38,7 +39,7 @@ class Client:
 
     def counted(self, method: str) -> dict[int, int]:
         """How many calls ended with each status."""
-        return self.models.metrics.route(f"grpc/{method}").codes
+        return counted.answers(self.models.metrics, f"grpc/{method}")
 
 
 Code = Callable[[Awaitable[Any]], Awaitable[tuple[grpc.StatusCode, str]]]

@@ -47,6 +47,18 @@ async def test_an_inference_is_answered_and_counted(connect: Connect) -> None:
         assert client.models.metrics.in_flight == 0
 
 
+async def test_what_reaches_a_model_is_counted_by_its_version(connect: Connect, code: Code) -> None:
+    async with connect() as client:
+        begun = list(client.models.get("digits").metrics.routes)
+        await client.call("ModelInfer", image())
+        await code(client.call("ModelInfer", image(inputs=[])))
+        for stranger in (image(model_name="none"), image(model_version="9")):
+            await code(client.call("ModelInfer", stranger))
+        counted = client.models.get("digits").metrics.routes["grpc/ModelInfer"].codes
+        assert begun == ["grpc/ModelInfer"]
+        assert (counted, client.models.metrics.routes["grpc/ModelInfer"].codes) == ({200: 1, 400: 1}, {404: 2})
+
+
 async def test_a_large_message_is_read_beside_the_event_loop(connect: Connect) -> None:
     zeros = [0.0] * (500 * 64)
     tensor = {"name": "image", "datatype": "FP32", "shape": [500, 8, 8, 1], "contents": {"fp32_contents": zeros}}

@@ -21,7 +21,7 @@ from inference_app.errors import BadRequest, NotAcceptable
 from inference_app.health import Health, State
 from inference_app.http.connection import Connection
 from inference_app.http.lane import Lane
-from inference_app.metrics import Metrics
+from inference_app.metrics import Metrics, ModelMetrics
 from inference_app.models import Models, Slot
 from inference_app.outputs import BatchOutputs, Rows
 from inference_app.protocols.call import Answer, Codec, Headers
@@ -29,6 +29,7 @@ from inference_app.runners import InlineBatcher, ThreadedBatcher
 from inference_app.served_model import Serving
 from inference_app.settings import Settings
 from inference_app.tensors import Arrays
+from tests.inference_app import counted
 from tests.inference_app.http.wire import Wire, post
 
 T = TypeVar("T")
@@ -96,9 +97,12 @@ def render(pad: int, rows: Rows) -> Answer:
 class Service:
     """Stands in for a served model."""
 
-    def __init__(self, batcher: Batcher) -> None:
+    def __init__(self, batcher: Batcher, metrics: ModelMetrics) -> None:
         self.metadata = SimpleNamespace(name="doubler", version="1")
-        self.serving = Serving(cast("Any", None), batcher, cast("tuple[Codec, ...]", (Numbers(),) * 3))
+        self.metrics = metrics
+        self.serving = Serving(
+            cast("Any", SimpleNamespace(metadata=self.metadata)), batcher, cast("tuple[Codec, ...]", (Numbers(),) * 3)
+        )
         self.health = Health("doubler")
         self.health.become(State.READY)
 
@@ -154,7 +158,12 @@ class Stage:
 
     def codes(self, route: str = "/predict") -> dict[int, int]:
         """Answers by status."""
-        return self.call(lambda: dict(self.metrics.route(route).codes))
+        return self.call(lambda: counted.answers(self.metrics, route))
+
+    def asked_of(self, name: str, version: str) -> dict[str, dict[int, int]]:
+        """What a model version was asked: answers by status, by route."""
+        model = self.metrics.models[name, version]
+        return self.call(lambda: {label: dict(route.codes) for label, route in model.routes.items() if route.codes})
 
     @contextmanager
     def busy_model(self) -> Generator[None]:
@@ -178,7 +187,7 @@ class Stage:
             self.batcher: Batcher = ThreadedBatcher(self.model.run, limits, counts, threads=options["threads"])
         else:
             self.batcher = InlineBatcher(self.model.run, limits, counts)
-        self.service = Service(self.batcher)
+        self.service = Service(self.batcher, counts)
         self.models = Models([], Settings(), self.metrics)
         self.models.slots["doubler"] = Slot(cast("Any", self.service))
         self.lane = Lane(self.models, max_waiting=8, max_buffered=options["max_buffered"], keys=options["keys"])

@@ -41,7 +41,8 @@ def test_every_way_to_the_model_is_on_the_lane_and_counted_by_its_template(
 def test_who_names_a_version_gets_no_other(stage: Stage, wire: Wire) -> None:
     paths = ["/v2/models/doubler/versions/1/infer", "/v2/models/doubler/infer"]
     requests = [post(path, b"[1]") for path in paths]
-    other: Any = SimpleNamespace(metadata=SimpleNamespace(name="doubler", version="2"), enter=refuse)
+    metadata, counts = SimpleNamespace(name="doubler", version="2"), stage.metrics.model("doubler", "2")
+    other: Any = SimpleNamespace(metadata=metadata, metrics=counts, enter=refuse)
 
     def switch() -> None:
         stage.models.slots["doubler"].model = other
@@ -53,6 +54,8 @@ def test_who_names_a_version_gets_no_other(stage: Stage, wire: Wire) -> None:
         stage.call(switch)
         answers = [each.send(b"]").answer() for each in wires]
     assert [answer.status for answer in answers] == [200, 503]
+    assert stage.asked_of("doubler", "1") == {"/v2/models/{name}/versions/{version}/infer": {200: 1}}
+    assert stage.asked_of("doubler", "2") == {"/v2/models/{name}/infer": {503: 1}}
 
 
 def test_a_quiet_connection_keeps_no_model(stage: Stage, wire: Wire) -> None:
@@ -116,10 +119,42 @@ def test_a_request_that_began_before_an_exchange_is_answered_by_the_new_model(st
         asked.append("new")
         return stage.service.enter()
 
-    new = cast("Any", SimpleNamespace(enter=enter, metadata=stage.service.metadata, health=stage.service.health))
+    new = cast("Any", SimpleNamespace(**{**vars(stage.service), "enter": enter}))
     stage.call(lambda: setattr(stage.models.slots["doubler"], "model", new))
     assert wire.send(request[-1:]).answer().status == 200
     assert asked == ["new"]
+
+
+def test_what_reaches_a_model_is_counted_by_its_version_whatever_it_answers() -> None:
+    with on_stage(max_queue_size=1) as stage, stage.busy_model(), stage.open() as waiting:
+        waiting.send(post("/predict", b"[1]"))
+        stage.until(lambda: stage.waiting)
+        with stage.open() as wire:
+            statuses = [wire.send(post("/predict", body)).answer().status for body in (b"[2]", b"not a list")]
+            found = stage.asked_of("doubler", "1")
+    assert statuses == [429, 400]
+    assert found == {"/predict": {429: 1, 400: 1}}
+
+
+def test_what_reaches_no_model_is_counted_without_one() -> None:
+    with on_stage(max_body_bytes=10) as stage, stage.open() as wire:
+        wire.send(post("/predict", b"[1]", "content-encoding: gzip")).answer()
+        wire.send(post("/predict", b"x" * 11)).answer()
+        assert stage.codes() == {415: 1, 413: 1}
+        assert stage.asked_of("doubler", "1") == {}
+
+
+def test_every_way_to_the_default_model_is_counted_from_0_on(stage: Stage) -> None:
+    second: Any = SimpleNamespace(
+        **{**vars(stage.service), "metrics": stage.call(lambda: stage.metrics.model("second", "1"))}
+    )
+    stage.call(lambda: (stage.models.slots.update(second=Slot(second)), stage.lane.rebuild()))
+    by_name = {"/predict/{name}", "/v2/models/{name}/infer", "/models/{name}/invoke"}
+    by_version = {"/v2/models/{name}/versions/{version}/infer"}
+    ways = {"/predict", "/invocations", *by_name, *by_version}
+    assert stage.call(lambda: set(stage.metrics.models["doubler", "1"].routes)) == ways
+    assert stage.call(lambda: set(stage.metrics.routes)) > ways
+    assert second.metrics.routes == {}
 
 
 def test_too_many_bodies_that_take_long_to_parse_are_429() -> None:

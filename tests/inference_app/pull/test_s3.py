@@ -47,8 +47,8 @@ def test_the_log_says_what_came_how_much_of_it_and_how_fast(pull: Pull, publishe
 
     assert began["url"] == f"s3://{BUCKET}/{PREFIX}/digits/1"
     assert ended["pulled"] == ["digits/1"]
-    assert ended["bytes"] == began["bytes"] == sum(map(len, contents(published / "digits" / "1").values()))
-    assert ended["seconds"] > 0
+    assert ended["size_bytes"] == began["size_bytes"] == sum(map(len, contents(published / "digits" / "1").values()))
+    assert ended["duration_seconds"] > 0
 
 
 def test_a_pinned_version_is_pulled_and_the_active_one_is_not_asked_for(pull: Pull, s3: Any) -> None:

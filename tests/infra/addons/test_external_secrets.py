@@ -5,14 +5,22 @@ import pulumi
 import pulumi_random as random
 import pytest
 
-from infra.addons.external_secrets import ACCOUNT, ExternalSecrets, ExternalSecretsArgs, values
+from infra.addons.external_secrets import (
+    MODEL_SERVER,
+    MONITORING,
+    ExternalSecrets,
+    ExternalSecretsArgs,
+    ExternalSecretsDefinitions,
+)
+from infra.addons.external_secrets import NAMESPACE as DEFINED_IN
 from infra.clusters.cluster import Cluster, Identity
-from infra.preview import Plan
+from infra.preview import Plan, Resource
 from infra.preview.checks import check_plan
 from tests.infra.samples import children, on_cluster, waits_for
 
 NAMESPACE, RELEASE = "kubernetes:core/v1:Namespace", "kubernetes:helm.sh/v3:Release"
 POLICY, OTHER = "kubernetes:networking.k8s.io/v1:NetworkPolicy", "random:index/randomId:RandomId"
+OPERATORS = {"serving": MODEL_SERVER, "monitoring": MONITORING}
 
 
 def preview(mirror: str | None = None) -> Plan:
@@ -24,8 +32,16 @@ def preview(mirror: str | None = None) -> Plan:
             after=[random.RandomId("role", byte_length=1)],
         )
         namespace = random.RandomId("namespace", byte_length=1)
-        args = ExternalSecretsArgs(namespace="serving", identity=identity, chart_mirror=mirror, after=[namespace])
-        ExternalSecrets("external-secrets", args, opts)
+        definitions = ExternalSecretsDefinitions("definitions", mirror, opts)
+        for name, account in OPERATORS.items():
+            args = ExternalSecretsArgs(
+                namespace=name,
+                account=account,
+                identity=identity,
+                chart_mirror=mirror,
+                after=[namespace, definitions],
+            )
+            pulumi.export(name, ExternalSecrets(name, args, opts).controller_class)
 
     return on_cluster(build)
 
@@ -35,40 +51,75 @@ def plan() -> Plan:
     return preview()
 
 
-@pytest.fixture(scope="module")
-def given(plan: Plan) -> Any:
-    return plan.one(RELEASE).inputs["values"]
+def values(plan: Plan, name: str) -> Any:
+    return plan.one(RELEASE, name).inputs["values"]
 
 
-def test_the_operator_owns_its_namespace_and_its_chart(plan: Plan) -> None:
-    metadata = plan.one(NAMESPACE).inputs["metadata"]
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_operator_owns_its_namespace_and_its_chart(plan: Plan, name: str) -> None:
+    metadata = plan.one(NAMESPACE, name).inputs["metadata"]
+    namespace = OPERATORS[name].namespace
 
-    assert children(plan, "inference:addons:ExternalSecrets") == Counter([NAMESPACE, POLICY, RELEASE])
+    assert children(plan, "inference:addons:ExternalSecrets", name) == Counter([NAMESPACE, POLICY, RELEASE])
     assert metadata["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
-    assert metadata["name"] == plan.one(RELEASE).inputs["namespace"] == ACCOUNT.namespace
+    assert metadata["name"] == plan.one(RELEASE, name).inputs["namespace"] == namespace
+
+
+def test_all_is_well_formed_and_on_the_cluster(plan: Plan) -> None:
     assert [str(failure) for failure in check_plan(plan).failures] == []
     assert {each.provider_name for each in plan.resources if each.parent and each.package == "kubernetes"} == {"plain"}
 
 
-def test_nothing_reaches_the_operator(plan: Plan) -> None:
-    policy = plan.one(POLICY).inputs
+@pytest.mark.parametrize("name", OPERATORS)
+def test_nothing_reaches_an_operator(plan: Plan, name: str) -> None:
+    policy = plan.one(POLICY, name).inputs
 
-    assert policy["metadata"]["namespace"] == ACCOUNT.namespace
+    assert policy["metadata"]["namespace"] == OPERATORS[name].namespace
     assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
 
 
-@pytest.mark.parametrize("name", ["namespace", "role"])
-def test_the_operator_starts_after_what_its_role_is_in_and_what_it_runs_as(plan: Plan, name: str) -> None:
-    assert waits_for(plan, plan.one(RELEASE), plan.one(OTHER, name))
-    assert waits_for(plan, plan.one(RELEASE), plan.one(POLICY))
+def earlier(plan: Plan) -> list[Resource]:
+    return [plan.one(OTHER, "namespace"), plan.one(OTHER, "role"), plan.one(RELEASE, "definitions")]
 
 
-def test_it_works_in_one_namespace_and_for_stores_of_its_own_class(given: Any) -> None:
-    assert (given["scopedNamespace"], given["scopedRBAC"]) == ("serving", True)
-    assert given["controllerClass"] == ExternalSecrets.controller_class != "default"
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_operator_starts_after_what_it_needs(plan: Plan, name: str) -> None:
+    operator = plan.one(RELEASE, name)
+
+    assert all(waits_for(plan, operator, each) for each in [*earlier(plan), plan.one(POLICY, name)])
 
 
-def test_it_takes_no_right_that_it_does_not_need(given: Any) -> None:
+def test_the_definitions_belong_to_no_operator_so_that_they_stay_when_one_goes(plan: Plan) -> None:
+    others = {account.namespace for account in OPERATORS.values()}
+
+    assert plan.one(RELEASE, "definitions").inputs["namespace"] == DEFINED_IN
+    assert DEFINED_IN not in others
+    assert values(plan, "definitions")["installCRDs"] is True
+    assert [values(plan, name)["installCRDs"] for name in OPERATORS] == [False, False]
+
+
+def test_the_definitions_come_without_an_operator_and_without_rights(plan: Plan) -> None:
+    given = values(plan, "definitions")
+
+    assert given["createOperator"] is False
+    assert [given[part] for part in ("rbac", "serviceAccount", "webhook", "certController")] == [{"create": False}] * 4
+
+
+def test_an_operator_works_in_one_namespace_and_for_stores_of_its_own_class(plan: Plan) -> None:
+    given = {name: values(plan, name) for name in OPERATORS}
+
+    assert {name: each["scopedNamespace"] for name, each in given.items()} == {name: name for name in OPERATORS}
+    assert {each["scopedRBAC"] for each in given.values()} == {True}
+    assert {name: each["controllerClass"] for name, each in given.items()} == {
+        name: plan.exports[name] for name in OPERATORS
+    }
+    assert len({*plan.exports.values(), "default"}) == 3
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_operator_takes_no_right_that_it_does_not_need(plan: Plan, name: str) -> None:
+    given = values(plan, name)
+
     assert given["rbac"]["serviceAccountTokenCreate"] is False
     assert given["rbac"]["servicebindings"] == {"create": False}
     assert given["webhook"] == given["certController"] == {"create": False}
@@ -78,22 +129,18 @@ def test_it_takes_no_right_that_it_does_not_need(given: Any) -> None:
     )  # fmt: skip
 
 
-def test_it_runs_as_the_account_that_has_the_identity(given: Any) -> None:
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_operator_runs_as_the_account_that_has_the_identity(plan: Plan, name: str) -> None:
+    given = values(plan, name)
+
     assert given["serviceAccount"] == {
-        "name": ACCOUNT.name,
+        "name": OPERATORS[name].name,
         "annotations": {"azure.workload.identity/client-id": "${client.hex: string}"},
     }
     assert given["podLabels"] == {"azure.workload.identity/use": "true"}
 
 
-def test_where_the_definitions_are_there_already_the_release_owns_none() -> None:
-    identity = Identity()
-
-    assert values("serving", identity, definitions=False)["installCRDs"] is False
-    assert values("serving", identity, definitions=True)["installCRDs"] is True
-
-
 def test_the_chart_comes_from_the_mirror_where_there_is_one() -> None:
-    plan = preview("oci://charts.example.com/all")
+    releases = preview("oci://charts.example.com/all").of_type(RELEASE)
 
-    assert plan.one(RELEASE).inputs["chart"] == "oci://charts.example.com/all/external-secrets"
+    assert {each.inputs["chart"] for each in releases} == {"oci://charts.example.com/all/external-secrets"}

@@ -66,6 +66,11 @@ def test_the_node_image_brings_driver_and_toolkit_and_gpu_metrics_keep_their_pod
     assert values["dcgmExporter"]["serviceMonitor"] == {"enabled": True, "honorLabels": True}
 
 
+@pytest.mark.parametrize(("slices", "named"), [(1, []), (2, [{"name": "KUBERNETES_VIRTUAL_GPUS", "value": "true"}])])
+def test_gpu_metrics_name_every_pod_that_shares_the_gpu(slices: int, named: list[dict[str, str]]) -> None:
+    assert gpu_operator.exporter(slices).get("env", []) == named
+
+
 def test_whatever_the_operator_runs_on_gpu_nodes_tolerates_each_of_their_taints(values: Any) -> None:
     tolerations = [
         {"key": NODE_TAINT[0], "operator": "Equal", "value": NODE_TAINT[1], "effect": NODE_TAINT[2]},
@@ -79,4 +84,4 @@ def test_whatever_the_operator_runs_on_gpu_nodes_tolerates_each_of_their_taints(
 
 def test_the_operators_pods_take_the_clusters_runtime_class_where_it_has_one(values: Any) -> None:
     assert values["operator"] == {"runtimeClass": "example"}
-    assert "operator" not in gpu_operator.values("shared", [NODE_TAINT], None)
+    assert "operator" not in gpu_operator.values("shared", GpuOperatorArgs(time_slices=1, taints=[NODE_TAINT]))

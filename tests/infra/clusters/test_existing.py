@@ -14,6 +14,7 @@ from infra.preview import Plan, run
 from infra.preview.checks import check_plan
 from infra.settings import SettingsError
 from infra.settings.existing import ExistingSettings
+from infra.settings.logs import CloudLogSettings
 
 REQUIRED = {"context": "lab", "networkCidr": "10.8.0.0/16", "storageClass": "encrypted"}
 PROVIDER = "pulumi:providers:kubernetes"
@@ -160,6 +161,7 @@ def test_no_cloud_of_the_stack_keeps_the_clusters_secrets(kubeconfig: Path) -> N
     _, equipped = preview(kubeconfig=str(kubeconfig), hasExternalSecrets=True)
 
     assert bare.secret_store("secrets", ServiceAccount(namespace="a", name="b"), ["c"]) is None
+    assert bare.log_store("logs", ServiceAccount(namespace="a", name="b"), CloudLogSettings()) is None
     assert (bare.has_external_secrets, equipped.has_external_secrets) == (False, True)
 
 

@@ -1,6 +1,7 @@
 """The files of Prometheus and Grafana, read as those programs read them."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,16 +14,15 @@ from inference_app.contract import PORT, ExecutionProvider, Route
 from infra.local import grafana, prometheus
 from infra.local.jaeger import COLLECTOR, UI_PORT, jaeger
 from infra.local.model_server import HOST
-from infra.monitoring.alerts import rule_groups
-from infra.monitoring.dashboard import dashboard
-from infra.settings.monitoring import MonitoringSettings, ObjectiveSettings
+from infra.monitoring.dashboards import Subject, dashboards
+from infra.settings.monitoring import MonitoringSettings
 
-OBJECTIVES = ObjectiveSettings.model_validate({"p95LatencyMs": 100.0})
+SETTINGS = MonitoringSettings.model_validate({"objectives": {"p95LatencyMs": 100.0}})
 PROMTOOL = shutil.which("promtool")
 
 
 def config() -> Any:
-    return yaml.safe_load(prometheus.files(OBJECTIVES)[f"{prometheus.FOLDER}/prometheus.yml"])
+    return yaml.safe_load(prometheus.files(SETTINGS)[f"{prometheus.FOLDER}/prometheus.yml"])
 
 
 def test_prometheus_scrapes_the_server_where_it_answers() -> None:
@@ -33,12 +33,16 @@ def test_prometheus_scrapes_the_server_where_it_answers() -> None:
     assert job["static_configs"] == [{"targets": [f"model-server:{PORT}"]}]
 
 
-def test_the_rules_are_the_clusters_for_the_job_that_is_scraped() -> None:
+def test_the_rules_are_about_the_job_that_is_scraped_and_about_nothing_that_only_clusters_have() -> None:
     (path,) = config()["rule_files"]
     (job,) = config()["scrape_configs"]
-    groups = yaml.safe_load(prometheus.files(OBJECTIVES)[path])["groups"]
+    (group,) = yaml.safe_load(prometheus.files(SETTINGS)[path])["groups"]
+    alerts = {rule["alert"]: rule["expr"] for rule in group["rules"] if "alert" in rule}
 
-    assert groups == rule_groups(OBJECTIVES, f'job="{job["job_name"]}"', ExecutionProvider.CPU)
+    assert [name for name, expr in alerts.items() if f'job="{job["job_name"]}"' not in expr] == []
+    assert [name for name, expr in alerts.items() if re.search(r"\b(kube_|DCGM_)|namespace=", expr)] == []
+    assert f'execution_provider!="{ExecutionProvider.CPU}"' in alerts["WrongExecutionProvider"]
+    assert {"HighLatency", "ErrorBudgetBurn", "MetricsMissing"} <= set(alerts)
 
 
 def test_series_are_kept_as_the_settings_say_in_prometheuss_own_units() -> None:
@@ -51,22 +55,45 @@ def test_series_are_kept_as_the_settings_say_in_prometheuss_own_units() -> None:
     assert "--storage.tsdb.retention.size=500MB" in command
 
 
-def test_the_dashboard_is_the_clusters_and_is_found_where_grafana_is_told_to_look() -> None:
-    files = grafana.files()
+def test_the_dashboards_are_the_clusters_and_are_found_where_grafana_is_told_to_look() -> None:
+    settings = MonitoringSettings()
+    files = grafana.files(settings)
+    boards = dashboards(Subject(name=HOST, selector=prometheus.SELECTOR, settings=settings))
     (provider,) = json.loads(files[f"{grafana.PROVISIONING}/dashboards/local.yaml"])["providers"]
 
-    assert files[grafana.HOME] == dashboard("Model server", prometheus.SELECTOR)
-    assert Path(grafana.HOME).parent == Path(provider["options"]["path"])
+    folder = Path(provider["options"]["path"])
+    assert {Path(path).name: text for path, text in files.items() if Path(path).parent == folder} == boards
+    assert grafana.HOME in files
+
+
+def test_docker_has_no_dashboards_of_what_only_clusters_have() -> None:
+    boards = [path for path in grafana.files(MonitoringSettings()) if path.startswith(grafana.DASHBOARDS)]
+
+    assert [Path(path).name for path in boards] == [
+        f"{HOST}-{name}.json" for name in ("service", "batching", "rollout")
+    ]
 
 
 def test_grafana_asks_prometheus_by_default_and_knows_how_often_it_scrapes() -> None:
-    sources = json.loads(grafana.files()[f"{grafana.PROVISIONING}/datasources/local.yaml"])["datasources"]
+    sources = json.loads(grafana.files(MonitoringSettings())[f"{grafana.PROVISIONING}/datasources/local.yaml"])[
+        "datasources"
+    ]
     by_type = {source["type"]: source for source in sources}
 
     assert by_type["prometheus"]["url"] == "http://prometheus:9090"
     assert by_type["prometheus"]["isDefault"] is True
     assert by_type["prometheus"]["jsonData"]["timeInterval"] == config()["global"]["scrape_interval"]
     assert by_type["jaeger"]["url"] == f"http://jaeger:{UI_PORT}"
+
+
+def test_a_point_of_a_graph_leads_to_its_trace() -> None:
+    files = grafana.files(MonitoringSettings())
+    sources = json.loads(files[f"{grafana.PROVISIONING}/datasources/local.yaml"])["datasources"]
+    by_type = {source["type"]: source for source in sources}
+
+    assert by_type["prometheus"]["jsonData"]["exemplarTraceIdDestinations"] == [
+        {"name": "trace_id", "datasourceUid": by_type["jaeger"]["uid"]}
+    ]
 
 
 def test_traces_go_to_the_host_that_jaeger_has() -> None:
@@ -76,7 +103,7 @@ def test_traces_go_to_the_host_that_jaeger_has() -> None:
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     """The files of Prometheus below a folder, their own paths in them following."""
-    for path, text in prometheus.files(OBJECTIVES).items():
+    for path, text in prometheus.files(SETTINGS).items():
         file = tmp_path / Path(path).name
         file.write_text(text.replace(prometheus.FOLDER, str(tmp_path)), encoding="utf-8")
     return tmp_path
@@ -94,7 +121,7 @@ def test_prometheus_itself_accepts_its_configuration_and_its_rules(written: Path
     checked = promtool("check", "config", str(written / "prometheus.yml"))
 
     assert checked.returncode == 0, checked.stderr
-    assert "6 rules found" in checked.stdout
+    assert f"{len(prometheus.rule_set(SETTINGS).groups('')[0]['rules'])} rules found" in checked.stdout
 
 
 @needs_promtool

@@ -4,7 +4,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.monitoring.prometheus import URL, Prometheus, PrometheusArgs
+from infra.monitoring.namespace import MonitoringNamespace
+from infra.monitoring.prometheus import JAEGER_UID, URL, Prometheus, PrometheusArgs, grafana_values
+from infra.monitoring.secrets import ALERTMANAGER
 from infra.preview import Plan
 from infra.preview.checks import check_plan
 from infra.preview.manifests import manifests
@@ -16,8 +18,18 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 SETTINGS = MonitoringSettings.model_validate({"retentionDays": 9, "storage": "33Gi"})
 
 
+LABELS = {"cluster": "eks", "environment": "prod"}
+JAEGER = "http://jaeger.tracing.svc:16686"
+
+
 def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
-    args = PrometheusArgs(settings=SETTINGS, storage_class=cluster.storage_class)
+    args = PrometheusArgs(
+        settings=SETTINGS,
+        storage_class=cluster.storage_class,
+        labels=LABELS,
+        after=[MonitoringNamespace("monitoring", opts)],
+        secrets={ALERTMANAGER: "alertmanager-secret"},
+    )
     pulumi.export("grafana", Prometheus("prometheus", args, opts).grafana)
 
 
@@ -31,10 +43,11 @@ def values(plan: Plan) -> Any:
     return plan.one(RELEASE).inputs["values"]
 
 
-def test_prometheus_owns_its_namespace_its_login_and_its_chart(plan: Plan) -> None:
+def test_prometheus_owns_its_login_and_its_chart_in_a_namespace_that_was_there(plan: Plan) -> None:
     (password,) = [each for each in plan.resources if each.package == "random" and each.parent]
 
-    assert children(plan, "inference:monitoring:Prometheus") == Counter([NAMESPACE, SECRET, RELEASE, password.type])
+    assert children(plan, "inference:monitoring:Prometheus") == Counter([SECRET, RELEASE, password.type])
+    assert children(plan, "inference:monitoring:MonitoringNamespace") == Counter([NAMESPACE])
     assert [str(failure) for failure in check_plan(plan).failures] == []
     assert waits_for(plan, plan.one(RELEASE), plan.one(SECRET))
     assert waits_for(plan, plan.one(SECRET), plan.one(NAMESPACE))
@@ -79,3 +92,26 @@ def test_monitors_and_rules_of_other_releases_are_read_too(values: Any) -> None:
 
     for kind in ("serviceMonitor", "podMonitor", "rule"):
         assert spec[f"{kind}SelectorNilUsesHelmValues"] is False
+
+
+def test_series_and_alerts_that_leave_the_cluster_say_where_they_are_from(values: Any) -> None:
+    assert values["prometheus"]["prometheusSpec"]["externalLabels"] == LABELS
+
+
+def test_alertmanager_mounts_the_secret_and_keeps_its_silences(values: Any) -> None:
+    spec = values["alertmanager"]["alertmanagerSpec"]
+
+    assert spec["secrets"] == ["alertmanager-secret"]
+    assert spec["storage"]["volumeClaimTemplate"]["spec"]["storageClassName"] == "encrypted"
+    assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
+
+
+def test_an_exemplar_leads_to_its_trace_where_jaeger_is(values: Any) -> None:
+    with_jaeger = grafana_values(JAEGER)
+    (source,) = with_jaeger["additionalDataSources"]
+
+    assert values["prometheus"]["prometheusSpec"]["enableFeatures"] == ["exemplar-storage"]
+    assert (source["type"], source["uid"], source["url"]) == ("jaeger", JAEGER_UID, JAEGER)
+    assert with_jaeger["sidecar"]["datasources"]["exemplarTraceIdDestinations"]["datasourceUid"] == JAEGER_UID
+    assert "additionalDataSources" not in values["grafana"]
+    assert "exemplarTraceIdDestinations" not in values["grafana"]["sidecar"]["datasources"]

@@ -1,6 +1,6 @@
 from typing import Any
 
-from infra.serving.guard import NetworkArgs, budget_spec, network_spec
+from infra.serving.guard import NetworkArgs, network_spec
 from infra.serving.traffic.parent import Parent
 from infra.settings.serving import ServingSettings
 from tests.infra.serving.parent import PARENT
@@ -37,10 +37,3 @@ def test_behind_a_gateway_its_proxies_alone_may_ask_whatever_the_settings_open_t
     proxies = namespace("proxies") | {"pod_selector": {"match_labels": {"role": "proxy"}}}
 
     assert sources(PARENT) == [proxies, namespace("watchers")]
-
-
-def test_a_drained_node_takes_one_pod_of_those_that_were_named() -> None:
-    budget: Any = budget_spec({"app": "it", "track": "canary"})
-
-    assert budget["selector"] == {"match_labels": {"app": "it", "track": "canary"}}
-    assert budget["max_unavailable"] == 1

@@ -133,14 +133,6 @@ def test_a_pod_without_gpus_runs_on_cpu_the_version_that_the_repository_names() 
     assert contract.Env.MODEL_VERSION not in data
 
 
-def test_the_name_of_the_configuration_follows_its_content_and_not_its_order() -> None:
-    name = pod.config_name("server", {"a": "1", "b": "2"})
-
-    assert name == pod.config_name("server", {"b": "2", "a": "1"})
-    assert name != pod.config_name("server", {"a": "1", "b": "3"})
-    assert name.startswith("server-")
-
-
 def test_probes_ask_the_contracts_routes_on_the_contracts_port() -> None:
     server = container(ON_CPU)
     (port,) = server["ports"]

@@ -1,31 +1,17 @@
-import base64
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
 
 import pulumi
 import pytest
 
-from infra.clusters.cluster import Cluster, SecretStore, ServiceAccount
+from infra.clusters.cluster import Cluster, SecretStore
 from infra.preview import Plan
 from infra.preview.checks import UNCHECKED, check_plan
-from infra.serving.secrets import (
-    ServerSecrets,
-    ServerSecretsArgs,
-    external_secret_spec,
-    store_for,
-    store_spec,
-    vault_store,
-)
-from infra.settings import SettingsError
-from infra.settings.secrets import VaultSettings
+from infra.serving.secrets import ServerSecrets, ServerSecretsArgs
 from tests.infra.samples import children, on_cluster, waits_for
 
 STORE, EXTERNAL = "kubernetes:external-secrets.io/v1:SecretStore", "kubernetes:external-secrets.io/v1:ExternalSecret"
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-VAULT: dict[str, Any] = {"server": "https://vault.example.com:8200", "role": "model-server"}
 AWS = SecretStore(provider={"aws": {"service": "SecretsManager", "region": "eu-west-1"}})
 ARGS = ServerSecretsArgs(
     namespace="serving",
@@ -49,10 +35,6 @@ def plan() -> Plan:
     return preview()
 
 
-def vault(**changes: object) -> VaultSettings:
-    return VaultSettings.model_validate_json(json.dumps({**VAULT, **changes}))
-
-
 def test_a_store_and_what_is_copied_from_it_are_in_the_servers_namespace(plan: Plan) -> None:
     metadata = [plan.one(type_).inputs["metadata"] for type_ in (STORE, EXTERNAL)]
 
@@ -63,29 +45,6 @@ def test_a_store_and_what_is_copied_from_it_are_in_the_servers_namespace(plan: P
     assert {each.provider_name for each in plan.resources if each.parent and each.type in (STORE, EXTERNAL)} == {
         "plain"
     }
-
-
-def test_only_the_operator_of_its_class_obeys_the_store() -> None:
-    assert store_spec(AWS, "ours") == {"controller": "ours", "provider": AWS.provider}
-
-
-def test_every_variable_takes_the_value_of_its_secret() -> None:
-    spec = external_secret_spec(ARGS, "model-server", "target", ARGS.secrets)
-
-    assert spec["refreshInterval"] == "60m"
-    assert spec["target"] == {"name": "target", "creationPolicy": "Owner", "deletionPolicy": "Retain"}
-    assert spec["data"] == [
-        {"secretKey": "ADMIN_TOKEN", "remoteRef": {"key": "model-server-admin-token"}},
-        {"secretKey": "WANDB_API_KEY", "remoteRef": {"key": "wandb"}},
-    ]
-
-
-def test_the_value_of_a_secret_that_is_a_map_is_at_one_key_of_it() -> None:
-    spec = external_secret_spec(
-        replace(ARGS, store=vault_store(vault(), "eks")), "model-server", "target", ARGS.secrets
-    )
-
-    assert {each["remoteRef"]["property"] for each in spec["data"]} == {"value"}
 
 
 def test_the_stack_waits_for_the_values_and_pods_find_them_under_the_exported_name(plan: Plan) -> None:
@@ -111,60 +70,6 @@ def test_other_variables_or_secrets_are_another_secret_so_that_pods_follow(
 
     assert changed.exports["name"] != plan.exports["name"]
     assert preview().exports["name"] == plan.exports["name"]
-
-
-class CloudCluster:
-    """As much of a cluster as a store is found by."""
-
-    name = "eks"
-
-    def __init__(self, store: SecretStore | None) -> None:
-        self.asked: list[object] = []
-        self._store = store
-
-    def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
-        """Remember what was asked for."""
-        self.asked.append((name, account, secrets))
-        return self._store
-
-
-READER = ServiceAccount(namespace="operators", name="reader")
-
-
-def test_without_a_vault_each_secret_is_asked_of_the_clusters_cloud_once() -> None:
-    cluster = CloudCluster(AWS)
-    secrets = {"A": "token", "B": "key", "C": "token"}
-
-    assert store_for(cast("Cluster", cluster), None, READER, secrets.values()) == AWS
-    assert cluster.asked == [("eks-secrets", READER, ["key", "token"])]
-
-
-def test_a_vault_is_there_for_every_cluster() -> None:
-    cluster = CloudCluster(AWS)
-
-    assert store_for(cast("Cluster", cluster), vault(), READER, ["token"]) == vault_store(vault(), "eks")
-    assert cluster.asked == []
-
-
-def test_a_cluster_without_a_store_needs_a_vault() -> None:
-    with pytest.raises(SettingsError, match=r"secrets\.vault must be given .* and eks has no store"):
-        store_for(cast("Cluster", CloudCluster(None)), None, READER, ["token"])
-
-
-def test_a_vault_is_asked_by_the_operators_account_of_that_cluster() -> None:
-    settings = vault(path="kv", namespace="ml", ca=CERTIFICATE, authMounts={"aks": "clusters/aks"})
-
-    assert vault_store(settings, "aks").provider == {
-        "vault": {
-            "server": "https://vault.example.com:8200",
-            "path": "kv",
-            "version": "v2",
-            "auth": {"kubernetes": {"mountPath": "clusters/aks", "role": "model-server"}},
-            "namespace": "ml",
-            "caBundle": base64.b64encode(CERTIFICATE.encode()).decode(),
-        }
-    }
-    assert vault_store(vault(), "eks").provider["vault"].keys() == {"server", "path", "version", "auth"}
 
 
 def test_no_built_in_kind_is_hidden_among_those_that_have_no_schema_here(plan: Plan) -> None:

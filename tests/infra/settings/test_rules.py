@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.settings import kserve_rules, rules, tensorflow_serving_rules
+from infra.settings import kserve_rules, rules, tensorflow_serving_rules, tracing_rules
 from infra.settings.messages import line
 from infra.settings.stack import StackSettings
 from tests.infra.samples import AKS as PLAIN_AKS
@@ -11,6 +11,7 @@ from tests.infra.samples import AZURE, REMOVED, T4, settings
 
 ML_POOL = {**T4, "capacity": "on-demand", "azureMl": True}
 AKS = PLAIN_AKS | {"gpuPools": {"t4": T4, "ml": ML_POOL}, "localAccounts": True}
+TOLD = {"warning": {"slack": {"webhook": "alerts-slack"}}}
 ON_AKS: dict[str, Any] = {"compute": "aks", "instances": {"min": 1, "max": 4}}
 BOTH = {"azure": AZURE, "aks": AKS, "azureMl": ON_AKS}
 WITHOUT_EKS = {"aws": REMOVED, "eks": REMOVED}
@@ -98,6 +99,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
      "or remove serving.secrets"),
     ("secrets_have_a_store", {"azure": AZURE, "aks": PLAIN_AKS, "serving.secrets": {"ADMIN_TOKEN": "token"}},
      "aks.keyVault must be given where serving.secrets and aks are; add aks.keyVault: {} or secrets.vault"),
+    ("secrets_have_a_store", {"azure": AZURE, "aks": PLAIN_AKS, "monitoring.notifications": TOLD},
+     "aks.keyVault must be given where monitoring.notifications and aks are; add aks.keyVault: {} or secrets.vault"),
+    ("lines_have_a_store", {**EXISTING, "monitoring.logs": {"cloud": {}}},
+     "monitoring.logs.cloud must be absent where existing is: no cloud of the stack runs that cluster; set "
+     "monitoring.logs.loki"),
     ("secrets_have_a_store", {"azure": AZURE, "aks": PLAIN_AKS, "serving.gateway": KEYED},
      "aks.keyVault must be given where serving.gateway and aks are; add aks.keyVault: {} or secrets.vault"),
     ("keys_are_checked_once", {"serving.gateway": KEYED, "serving.secrets": {"API_KEYS": "keys"}},
@@ -173,7 +179,7 @@ def test_a_broken_rule_is_told_in_one_line(rule: str, changes: dict[str, Any], t
 
 
 def test_every_rule_has_a_case() -> None:
-    elsewhere = (*kserve_rules.RULES, *tensorflow_serving_rules.RULES)
+    elsewhere = (*kserve_rules.RULES, *tensorflow_serving_rules.RULES, *tracing_rules.RULES)
 
     assert {rule for rule, _, _ in CASES} == {rule.__name__ for rule in rules.RULES if rule not in elsewhere}
 

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from inference_app.contract import Env
-from infra.addons.external_secrets import ACCOUNT
+from infra.addons.external_secrets import MODEL_SERVER, MONITORING, NAMESPACE
 from infra.settings.messages import line
 from infra.settings.model import Settings
 from infra.settings.secrets import SecretSettings, VaultSettings
@@ -99,7 +99,9 @@ def test_a_vault_is_where_vaults_usually_are_unless_the_settings_say_otherwise()
 def test_the_settings_reference_says_whom_a_vault_must_trust() -> None:
     described = VaultSettings.model_fields["role"].description or ""
 
-    assert f"account `{ACCOUNT.name}` of namespace `{ACCOUNT.namespace}`" in described
+    assert f"account `{MODEL_SERVER.name}` of namespace `{MODEL_SERVER.namespace}`" in described
+    assert f"of\n`{MONITORING.namespace}` where" in described
+    assert MODEL_SERVER.name == MONITORING.name
 
 
 @pytest.mark.parametrize(
@@ -123,5 +125,5 @@ def test_copies_are_refreshed_between_once_a_minute_and_once_a_day(minutes: int)
     assert mistake.startswith("refreshMinutes must be at ")
 
 
-def test_no_model_server_can_have_the_operators_namespace() -> None:
-    assert ACCOUNT.namespace in RESERVED_NAMESPACES
+def test_no_model_server_can_have_an_operators_namespace() -> None:
+    assert {MODEL_SERVER.namespace, MONITORING.namespace, NAMESPACE} <= set(RESERVED_NAMESPACES)

@@ -11,6 +11,7 @@ from infra.clusters.aks import AksCluster, AksClusterArgs
 from infra.preview import Plan, run
 from infra.settings.aks import AksSettings
 from infra.settings.azure import AzureNetworkSettings, AzureSettings
+from infra.settings.logs import LogSettings
 
 TAGS = {"owner": "ml-platform", "stack": "test"}
 REGISTRY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r"
@@ -42,7 +43,10 @@ def aks_settings(**changes: object) -> AksSettings:
 
 
 def make_cluster(
-    settings: AksSettings, placed: AzureSettings | None = None, key_vault: KeyVault | None = None
+    settings: AksSettings,
+    placed: AzureSettings | None = None,
+    key_vault: KeyVault | None = None,
+    logs: LogSettings | None = None,
 ) -> AksCluster:
     placed = placed or azure_settings()
     opts = azure_options(placed, TAGS)
@@ -58,6 +62,7 @@ def make_cluster(
         name="platform-test",
         registry_id=REGISTRY,
         key_vault=key_vault,
+        logs=logs,
     )
     return AksCluster("aks", args, opts)
 

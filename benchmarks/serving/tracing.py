@@ -1,0 +1,148 @@
+"""`python -m benchmarks.serving.tracing`: what tracing costs the tiny model's server, as Markdown.
+
+Servers that trace nothing, a tenth and all of their requests stand side by side and are loaded in turn, in an order
+that changes from round to round. The spans go to a collector on this machine that counts them.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+from benchmarks.serving import contenders, environments, sample, wrk
+from benchmarks.serving.cases import ModelName, Payload
+from benchmarks.serving.requests import Request
+from benchmarks.serving.results import ByRound
+from benchmarks.serving.running import Running
+from benchmarks.serving.spread import Spread, ratio
+
+MODEL, PAYLOAD, CONCURRENCY = ModelName.TINY, Payload.JSON, 32
+OFF = 0.0
+SHARES = (OFF, 0.1, 1.0)
+WARM_UP_SECONDS = 2
+"""The first traced request makes a server load what exports traces, which takes a second."""
+
+
+@dataclass
+class Figures:
+    """By share of requests traced, and round: requests/s, microseconds of the server's processor time for each."""
+
+    rates: dict[float, ByRound] = field(default_factory=lambda: {share: {} for share in SHARES})
+    cpu: dict[float, ByRound] = field(default_factory=lambda: {share: {} for share in SHARES})
+    traced: dict[float, int] = field(default_factory=dict[float, int])
+    """How many requests the collectors heard of."""
+
+
+class Collector:
+    """A process that takes spans; `endpoint` is where."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "benchmarks.serving.sink"]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, cwd=environments.ROOT, stdin=pipe, stdout=pipe, text=True)
+        assert self._process.stdout is not None
+        self.endpoint = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def count(self) -> int:
+        """End it; returns how many requests were traced."""
+        return int(self._process.communicate()[0])
+
+
+def main() -> None:
+    """Measure and print."""
+    chosen = _parser().parse_args()
+    environments.build_models([MODEL])
+    environments.interpreter(None)
+    figures = measure(chosen.rounds, chosen.seconds, lambda line: print(line, file=sys.stderr, flush=True))
+    sys.stdout.write(render(figures))
+
+
+def measure(rounds: int, seconds: int, say: Callable[[str], None]) -> Figures:
+    """Load the servers in turn."""
+    ours = contenders.named([contenders.OURS])[0]
+    request = ours.dialects[PAYLOAD](sample.load(environments.MODELS / MODEL / "1"))
+    figures = Figures()
+    with ExitStack() as stack:
+        collectors = {share: stack.enter_context(Collector()) for share in SHARES}
+        servers = {
+            share: stack.enter_context(
+                Running(replace(ours, settings=_settings(ours.settings[MODEL], share, collector.endpoint)), MODEL)
+            )
+            for share, collector in collectors.items()
+        }
+        for server in servers.values():
+            server.first_answer(request)
+            wrk.run(server.url, request, CONCURRENCY, WARM_UP_SECONDS)
+        for number in range(rounds):
+            for share in _order(number):
+                rate, cpu = _measure(servers[share], request, seconds)
+                figures.rates[share][number], figures.cpu[share][number] = rate, cpu
+                say(f"round {number}: {share:.0%} {rate:,.0f}/s, {cpu:.1f} us of processor time each")
+        figures.traced = {share: collector.count() for share, collector in collectors.items()}
+    return figures
+
+
+def render(figures: Figures) -> str:
+    """The table; on a machine that does other things as well, processor time is the figure to trust."""
+    lines = [
+        f"{MODEL}, {PAYLOAD}, {CONCURRENCY} clients, {len(figures.rates[OFF])} rounds; ratios are to the untraced "
+        "server's, round by round: minimum, median, maximum.",
+        "",
+        "| traced | requests/s | ratio | server's processor time for a request, us | ratio | requests exported |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    return "\n".join([*lines, *(_row(share, figures) for share in SHARES)]) + "\n"
+
+
+def _row(share: float, figures: Figures) -> str:
+    cells: list[str] = []
+    for measured, form in ((figures.rates, ",.0f"), (figures.cpu, ".1f")):
+        of = ratio(measured[share], measured[OFF])
+        spread = f"{of.minimum:.3f}, {of.median:.3f}, {of.maximum:.3f}" if of else ""
+        cells += [f"{Spread.of(measured[share].values()).median:{form}}", spread]
+    return f"| {share:.0%} | {' | '.join(cells)} | {figures.traced[share]:,} |"
+
+
+def _settings(settings: Mapping[str, str], share: float, endpoint: str) -> dict[ModelName, Mapping[str, str]]:
+    tracing = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_TRACES_SAMPLER": "traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": str(share),
+    }
+    return {MODEL: {**settings, **(tracing if share else {})}}
+
+
+def _order(number: int) -> Sequence[float]:
+    start = number % len(SHARES)
+    return [*SHARES[start:], *SHARES[:start]]
+
+
+def _measure(server: Running, request: Request, seconds: int) -> tuple[float, float]:
+    """Requests/s, and microseconds of the server's processor time for each."""
+    before = server.cpu_seconds()
+    load = wrk.run(server.url, request, CONCURRENCY, seconds)
+    if load.errors:
+        raise wrk.WrkFailed(f"{load.errors} requests failed")
+    return load.per_second, (server.cpu_seconds() - before) * 1e6 / (load.per_second * seconds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.tracing", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=int, default=2, help="of load per figure")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

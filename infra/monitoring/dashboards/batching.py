@@ -1,0 +1,123 @@
+"""Are batches as large as they may be, and what do requests pay for it?"""
+
+from inference_app import contract
+from inference_app.contract import Metric
+from infra.monitoring import queries
+from infra.monitoring.dashboards import promql
+from infra.monitoring.dashboards.panel import PERCENTILES, RATE, Board, Kind, Panel, Row, Unit
+from infra.monitoring.dashboards.subject import Subject
+
+
+def board(subject: Subject) -> Board:
+    """Size of batches, the model's work, and where the time of a request goes."""
+    return Board(
+        name="batching",
+        title="Batching",
+        description="How requests are put together for the model, and how long they wait for it.",
+        rows=[
+            Row("Batches", _batches(subject)),
+            Row("Work", _work(subject)),
+            Row("Time", _time(subject)),
+        ],
+        events=promql.switched(subject.selector),
+    )
+
+
+def _batches(subject: Subject) -> list[Panel]:
+    return [
+        Panel(
+            title="Distribution of batch size",
+            description="How many model calls a second had how many examples. All in the lowest band under load "
+            "means that batching does nothing: raise maxBatchDelayMs.",
+            unit=Unit.COUNT,
+            kind=Kind.HEATMAP,
+            queries={"{{le}}": promql.buckets(contract.BATCH_SIZE, subject.models, RATE)},
+        ),
+        Panel(
+            title="Batch size",
+            description="Examples per model call. A 95th percentile at maxBatchSize means that larger batches would "
+            "be made if they were allowed.",
+            unit=Unit.COUNT,
+            queries={
+                "{{model}} mean": queries.mean(contract.BATCH_SIZE, subject.models, RATE, "model"),
+                "{{model}} p95": queries.quantile(contract.BATCH_SIZE, subject.models, RATE, 0.95, "model"),
+            },
+        ),
+    ]
+
+
+def _work(subject: Subject) -> list[Panel]:
+    calls = f"{contract.MODEL_DURATION.name}_count{{{subject.models}}}"
+    examples = f"{contract.BATCH_SIZE.name}_sum{{{subject.models}}}"
+    seconds = f"{contract.MODEL_DURATION.name}_sum{{{subject.models}}}"
+    return [
+        Panel(
+            title="Examples",
+            description="Examples that models answered. One request may hold many.",
+            unit=Unit.COUNTS,
+            width=8,
+            queries={"{{model}}": f"sum by (model) (rate({examples}[{RATE}]))"},
+        ),
+        Panel(
+            title="Model calls",
+            description="Calls of models, each for one batch. It stays level while examples rise as long as batches "
+            "take them in.",
+            unit=Unit.CALLS,
+            width=8,
+            queries={"{{model}}": f"sum by (model) (rate({calls}[{RATE}]))"},
+        ),
+        Panel(
+            title="Model busy",
+            description="Share of the time in which a model call ran, by pod; more than 100 % where calls run side "
+            "by side. A pod at its ceiling takes no more, whatever its CPU says.",
+            unit=Unit.SHARE,
+            width=8,
+            queries={"{{pod}}": f"sum by (pod) (rate({seconds}[{RATE}]))"},
+        ),
+    ]
+
+
+def _time(subject: Subject) -> list[Panel]:
+    waiting = f"sum by (model, pod) ({contract.QUEUE_SIZE.name}{{{subject.models}}})"
+    capacity = f"min by (model) ({contract.QUEUE_CAPACITY.name}{{{subject.models}}})"
+    means = {
+        "whole request": queries.mean(contract.REQUEST_DURATION, subject.predictions, RATE, ""),
+        "waiting for the model": queries.mean(contract.QUEUE_DURATION, subject.models, RATE, ""),
+        "one model call": queries.mean(contract.MODEL_DURATION, subject.models, RATE, ""),
+    }
+    return [
+        Panel(
+            title="Time in queue",
+            description="How long an example waited for the model. Under little load it is maxBatchDelayMs at most; "
+            "when it grows past a model call, pods are missing.",
+            unit=Unit.SECONDS,
+            queries=_percentiles(contract.QUEUE_DURATION, subject),
+        ),
+        Panel(
+            title="Time in model",
+            description="How long one model call took, of whatever size its batch was. When it grows without larger "
+            "batches, the model shares its GPU or its cores.",
+            unit=Unit.SECONDS,
+            queries=_percentiles(contract.MODEL_DURATION, subject),
+        ),
+        Panel(
+            title="Where the time goes",
+            description="Means of a prediction, of the wait for the model and of one model call. What is left of the "
+            "request is reading, checking and writing. Refusals (429) count as requests, and take no time.",
+            unit=Unit.SECONDS,
+            queries=means,
+        ),
+        Panel(
+            title="Examples waiting",
+            description="Examples in the queue of each pod, and how many may be.",
+            unit=Unit.COUNT,
+            queries={"{{model}} {{pod}}": waiting, "{{model}} may wait in a pod, at least": capacity},
+            alert="QueueSaturated",
+        ),
+    ]
+
+
+def _percentiles(metric: Metric, subject: Subject) -> dict[str, str]:
+    return {
+        f"{{{{model}}}} p{q}": queries.quantile(metric, subject.models, RATE, q / 100, "model") for q in PERCENTILES
+    }

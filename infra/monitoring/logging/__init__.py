@@ -1,0 +1,1 @@
+"""Lines of the containers, brought to where they are kept."""

@@ -1,0 +1,145 @@
+"""Two tracks of a stack's model server on loopback, under all that metrics tell of: enough, too much, and mistakes.
+
+What is real: the servers, their requests, Prometheus, and the scrape configuration, which comes from the stack's own
+ServiceMonitor. The servers are called its pods.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+
+from inference_app.contract import Env, Execution, Route, TraceSampler
+from inference_app.grpc import open_inference_pb2 as messages
+from inference_app.grpc.service import NAME as SERVICE
+from inference_app.process import ServerProcess
+from tests.cluster import slow_model, stacks, variants
+from tests.drills import versions
+from tests.drills.client import Load
+from tests.inference_app.collector import Collector
+from tests.monitoring.prometheus import Prometheus, Target
+from tests.processes import HOST, free_port
+
+MODELS = stacks.ROOT / "inference_app" / "model_repository"
+STABLE, CANARY = "stable", "canary"
+SCRAPE = "1s"
+TARGET_MS = 100
+TOKEN = "a token of the scene"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+NOBODY = "/v2/models/nobody/infer"
+
+COMMON: Mapping[str, str] = {Env.ADMIN_TOKEN: TOKEN, Env.LATENCY_TARGET_MS: str(TARGET_MS)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The stack as it ships, its servers by track, and the Prometheus that reads them."""
+
+    stack: stacks.Stack
+    servers: Mapping[str, ServerProcess]
+    prometheus: Prometheus
+    grpc: str
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """What the stack makes on its first cluster."""
+        return next(iter(self.stack.objects.values()))
+
+    @contextmanager
+    def load(self) -> Generator[None]:
+        """What the stable track can answer, and more than the canary can."""
+        asked = versions.questions(versions.found(MODELS))
+        with (
+            Load(self.servers[STABLE].url(), asked, rate=60, connections=4),
+            Load(self.servers[CANARY].url(), asked, rate=150, connections=16),
+        ):
+            yield
+
+    def stray(self) -> None:
+        """Requests that no dashboard should hide: wrong ones, other protocols, and changes of version."""
+        with httpx.Client(base_url=self.servers[STABLE].url(), headers=BEARER, timeout=20) as client:
+            assert client.post(Route.PREDICT, content=b"{").status_code == HTTPStatus.BAD_REQUEST
+            assert client.post(NOBODY, json={}).status_code == HTTPStatus.NOT_FOUND
+            assert client.post(Route.SWITCH_MODEL, json={"version": "2"}).is_success
+            assert client.post(Route.SWITCH_MODEL, json={"version": "1"}).is_success
+            assert client.post(Route.SWITCH_MODEL, json={"version": "broken"}).is_error
+        with grpc.insecure_channel(self.grpc) as channel:
+            call = channel.unary_unary(
+                f"/{SERVICE}/ModelInfer",
+                request_serializer=messages.ModelInferRequest.SerializeToString,
+                response_deserializer=messages.ModelInferResponse.FromString,
+            )
+            assert call(_example(), timeout=10).outputs
+
+
+def _example() -> messages.ModelInferRequest:
+    tensor = messages.ModelInferRequest.InferInputTensor(name="image", datatype="FP32", shape=[1, 8, 8, 1])
+    tensor.contents.fp32_contents.extend([0.0] * 64)
+    return messages.ModelInferRequest(model_name=versions.NAME, inputs=[tensor])
+
+
+@contextmanager
+def scene(folder: Path) -> Generator[Scene]:
+    """Everything running, and a Prometheus that looks every second."""
+    stack = variants.rollout("gateway-api")
+    port = free_port()
+    with ExitStack() as running:
+        collector = running.enter_context(Collector())
+        servers = {STABLE: _stable(folder, port, collector.endpoint), CANARY: _canary(folder)}
+        for server in servers.values():
+            running.enter_context(server).until("ready")
+        objects = next(iter(stack.objects.values()))
+        (monitor,) = [each for each in _of_server(objects) if each["kind"] == "ServiceMonitor"]
+        targets = [
+            Target(address=server.url().removeprefix("http://"), pod=f"model-server-{name}-0", labels={"track": name})
+            for name, server in servers.items()
+        ]
+        groups = [{"name": "shipped", "rules": rules(objects)}]
+        prometheus = Prometheus(folder, targets, monitor, interval=SCRAPE, rules=groups)
+        running.enter_context(prometheus.process())
+        yield Scene(stack=stack, servers=servers, prometheus=prometheus, grpc=f"{HOST}:{port}")
+
+
+def _stable(folder: Path, port: int, collector: str) -> ServerProcess:
+    """Two versions to switch between, and one that is no model."""
+    made = versions.write(folder / "models", 2)
+    broken = made[-1].directory.with_name("broken")
+    broken.mkdir()
+    environment: dict[str, str] = {
+        **COMMON,
+        Env.MODEL_REPOSITORY: str(folder / "models"),
+        Env.GRPC_PORT: str(port),
+        Env.OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+        Env.OTEL_TRACES_SAMPLER: TraceSampler.TRACEIDRATIO,
+        Env.OTEL_TRACES_SAMPLER_ARG: "0.2",
+    }
+    return ServerProcess(environment)
+
+
+def _canary(folder: Path) -> ServerProcess:
+    """A slow model with room for a few in its queue, of whom some wait longer than they may."""
+    environment: dict[str, str] = {
+        **COMMON,
+        Env.MODEL_REPOSITORY: str(slow_model.write(MODELS, folder / "slow")),
+        Env.EXECUTION: Execution.THREADS,
+        Env.MODEL_THREADS: "1",
+        Env.MAX_BATCH_SIZE: "1",
+        Env.MAX_QUEUE_SIZE: "10",
+        Env.REQUEST_TIMEOUT_SECONDS: "0.12",
+    }
+    return ServerProcess(environment)
+
+
+def rules(objects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What Prometheus is to record and judge of the model server."""
+    (found,) = [each for each in _of_server(objects) if each["kind"] == "PrometheusRule"]
+    return [rule for group in found["spec"]["groups"] for rule in group["rules"]]
+
+
+def _of_server(objects: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (each for each in objects if each["metadata"]["name"] == "serving-model-server")
