@@ -8,7 +8,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all programs cluster-test monitoring-test drills check preview up destroy serve smoke train train-check docs lock clean
+.PHONY: help benchmark demo test test-all programs cluster-test monitoring-test drills check preview up destroy serve smoke train train-check docs docs-images lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ cluster-test: programs ## every object on a real Kubernetes control plane; 20 mi
 
 monitoring-test: programs ## metrics, alerts, traces and logs on a real Prometheus, Alertmanager, collector and Jaeger
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/monitoring-tests.xml tests/monitoring
+
+docs-images: .venv/installed ## play a service's life for six minutes, and draw its dashboards for docs/
+	.venv/bin/python -m tests.monitoring.pictures
 
 drills: .venv/installed ## change, stop and lose servers under load, and count; needs nginx and HAProxy
 	.venv/bin/python -m tests.drills

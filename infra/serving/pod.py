@@ -7,6 +7,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
     EnvFromSourceArgsDict,
+    EnvVarArgsDict,
     PodSpecArgsDict,
     ProbeArgsDict,
     ResourceRequirementsArgsDict,
@@ -110,7 +111,7 @@ def spec(args: PodArgs) -> PodSpecArgsDict:
 
 def server(args: PodArgs) -> ContainerArgsDict:
     """The server itself: no privileges, nothing to write to but /tmp."""
-    return {
+    made: ContainerArgsDict = {
         "name": "model-server",
         "image": args.image,
         "ports": [{"name": name, "container_port": port} for name, port in ports(args.settings).items()],
@@ -123,6 +124,21 @@ def server(args: PodArgs) -> ContainerArgsDict:
         "volume_mounts": mounts(args.models, read_only=True),
         "security_context": restricted.container_security(),
     }
+    return made | {"env": traced_as()} if args.settings.tracing else made
+
+
+def traced_as() -> list[EnvVarArgsDict]:
+    """Which pod a trace is of, by OpenTelemetry's names (https://opentelemetry.io/docs/specs/semconv/resource/k8s/)."""
+    places = {
+        "POD_NAME": ("metadata.name", "k8s.pod.name"),
+        "POD_NAMESPACE": ("metadata.namespace", "k8s.namespace.name"),
+        "NODE_NAME": ("spec.nodeName", "k8s.node.name"),
+    }
+    known: list[EnvVarArgsDict] = [
+        {"name": name, "value_from": {"field_ref": {"field_path": path}}} for name, (path, _) in places.items()
+    ]
+    attributes = ",".join(f"{attribute}=$({name})" for name, (_, attribute) in places.items())
+    return [*known, {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": attributes}]
 
 
 def puller(args: PodArgs, pull: Mapping[str, str]) -> ContainerArgsDict:

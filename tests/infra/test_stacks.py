@@ -43,9 +43,11 @@ TARGETS = {
     "training": ["training:TrainingImage", "training:TrainingJob"],
     "mlflow": ["training:Mlflow", "training:Postgres"],
     "security": ["addons:Falco", "addons:TrivyOperator"],
-    "monitoring": ["monitoring:Prometheus", "monitoring:ServiceMonitoring"],
+    "monitoring": [f"monitoring:{name}" for name in ("Prometheus", "ServiceMonitoring", "Tracing", "FluentBit")],
 }
 """What every target's block makes, by the block's name in the stack file."""
+EXPORTED = ("gateway", "grafana", "kubeconfig", "mlflow", "tracing", "training")
+"""What a cluster exports, after its name."""
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +113,7 @@ def test_prod_shows_every_target_from_one_file(plans: dict[str, Plan]) -> None:
         "image",
         "endpoints",
         "aks-key-vault",
-        *(f"{c}-{what}" for c in ("aks", "eks") for what in ("gateway", "grafana", "kubeconfig", "mlflow", "training")),
+        *(f"{c}-{what}" for c in ("aks", "eks") for what in EXPORTED),
     }
     assert {name: each["kind"] for name, each in exports["endpoints"].items()} == {
         "aks": "http",
@@ -309,10 +311,22 @@ def test_a_target_is_removed_alone(block: str, plans: dict[str, Plan]) -> None:
 
 
 REFERRING = {
-    # No alarm guards an endpoint's update, no port is open to Prometheus, and nobody counts requests.
-    "monitoring": ("sagemaker:Endpoint::", "NetworkPolicy::", "-falco", "-trivy-operator", "ScaledObject::"),
-    # Nothing is scanned that is not there.
-    "serving": ("-trivy-operator",),
+    # No alarm guards an endpoint's update, no port is open to Prometheus, and nobody counts requests. The server has no
+    # latency target and no collector, and Azure's agent no lines to collect.
+    "monitoring": (
+        "sagemaker:Endpoint::",
+        "NetworkPolicy::",
+        "-falco",
+        "-trivy-operator",
+        "ScaledObject::",
+        "ConfigMap::aks-model-server",
+        "ConfigMap::eks-model-server",
+        "Deployment::aks-model-server",
+        "Deployment::eks-model-server",
+        "ManagedCluster::aks",
+    ),
+    # Nothing is scanned that is not there, and nobody sends traces.
+    "serving": ("-trivy-operator", "-tracing-collector"),
     # No run reaches MLflow.
     "training": ("-mlflow", "-trivy-operator"),
     "mlflow": ("-training", "-trivy-operator"),
