@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.namespaces.network import POD_IDENTITY_AGENT
 from tests.cluster.stacks import Stack
 
 CLUSTERS = ["eks", "aks"]
@@ -17,7 +18,7 @@ ALL = ("0.0.0.0/0", "::/0")
 # Kubernetes' own pods, and those that the stack's charts bring, by namespace; no chart is rendered here.
 FOREIGN = {
     "kube-system": [{"k8s-app": "kube-dns"}],
-    "monitoring": [{"app.kubernetes.io/name": "prometheus"}],
+    "monitoring": [{"app.kubernetes.io/name": "prometheus"}, {"app.kubernetes.io/name": "fluent-bit"}],
     "envoy-gateway-system": [
         {"control-plane": "envoy-gateway"},
         {
@@ -29,6 +30,8 @@ FOREIGN = {
     ],
 }
 
+OWN = {"serving", "training", "mlflow", "tracing"}
+"""Namespaces whose pods are all the stack's own."""
 
 Labels = Mapping[str, str]
 
@@ -71,7 +74,7 @@ def test_nothing_passes_in_a_workloads_namespace_but_through_an_opening(prod: St
         if each["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     }
 
-    assert closed == {"serving", "training", "mlflow"}
+    assert closed == OWN
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
@@ -81,8 +84,8 @@ def test_every_policy_is_of_pods_that_are_there(prod: Stack, cluster: str) -> No
     whole = [each for each in policies(objects) if not each["spec"]["podSelector"]]
     others = [each for each in policies(objects) if each["spec"]["podSelector"]]
 
-    by_chart = {"envoy-gateway-system", "falco", "trivy-system", "model-server-secrets"}
-    assert {each["metadata"]["namespace"] for each in whole} <= {"serving", "training", "mlflow"} | by_chart
+    by_chart = {"envoy-gateway-system", "falco", "trivy-system", "model-server-secrets", "monitoring-secrets"}
+    assert {each["metadata"]["namespace"] for each in whole} <= OWN | by_chart
     assert [
         each["metadata"]["name"]
         for each in others
@@ -107,8 +110,11 @@ def test_every_opening_leads_to_pods_that_are_there_or_to_addresses_that_are_mea
                 lost.append(f"{name} {direction} {namespace}")
 
     assert lost == []
-    # The load balancer's clients: all of the network. Nobody else comes in by an address, and nothing goes to one.
-    assert addresses == {"proxies ingress": {"10.32.0.0/16" if cluster == "eks" else "10.48.0.0/16"}}
+    # The load balancer's clients: all of the network. Nobody else comes in by an address. Lines go to CloudWatch, whose
+    # addresses are many; on AKS the cloud's own agent brings them.
+    clients = {"proxies ingress": {"10.32.0.0/16" if cluster == "eks" else "10.48.0.0/16"}}
+    lines = {"fluent-bit egress": {*ALL, *POD_IDENTITY_AGENT}} if cluster == "eks" else {}
+    assert addresses == clients | lines
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
