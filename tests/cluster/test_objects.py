@@ -32,6 +32,10 @@ CLUSTERS = [
 ]
 
 
+NOTED = ("volume.kubernetes.io", "volume.beta.kubernetes.io", "deployment.kubernetes.io")
+"""Domains of annotations that controllers write."""
+
+
 @pytest.fixture(scope="module", params=CLUSTERS, ids="-".join)
 def objects(request: pytest.FixtureRequest, plane: ControlPlane) -> Generator[Sequence[Document]]:
     """The objects of one cluster of one stack, which leave the API server again, last made first."""
@@ -67,9 +71,14 @@ def refusal(api: Api, document: Document) -> str:
 
 
 def stated(api: Api, document: Document) -> Document:
-    """An object as the API server keeps it, without what tells of its state and of who wrote when."""
+    """An object as the API server keeps it, without what tells of its state and of who wrote when.
+
+    Controllers of Kubernetes note on volumes and Deployments what they are about to do, in their own time.
+    """
     kept = stored(api, document)
     told = {key: value for key, value in kept["metadata"].items() if key not in ("managedFields", "resourceVersion")}
+    notes = told.pop("annotations", {})
+    told["annotations"] = {key: value for key, value in notes.items() if not key.partition("/")[0].endswith(NOTED)}
     return {**{key: value for key, value in kept.items() if key != "status"}, "metadata": told}
 
 

@@ -8,11 +8,10 @@ from tests.cluster.stacks import DIGEST, IMAGE, Stack, planned, shipped
 MANAGED = ("sagemaker", "lambda", "azureMl", "containerInstances")
 """Blocks that serve the models of the image, beside which no others are served."""
 
-TRACING = {"endpoint": "http://collector.tracing.svc:4318", "sampleRatio": 0.1}
 AUTOSCALING = {"memoryUtilisation": 80}
 SERVING: Mapping[str, Any] = {
     "grpc": True,
-    "tracing": TRACING,
+    "tracing": {"sampleRatio": 0.1},
     "clientNamespaces": ["shop"],
     "gpuMemoryLimitMib": 2048,
     "cudaGraphs": True,
@@ -23,7 +22,9 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
     "serving": SERVING,
     "training": {"schedule": "0 3 * * 1", "model": {"size": "5Gi"}},
     "mlflow": {"clientNamespaces": ["notebooks"]},
+    "monitoring": {"tracing": {"clientNamespaces": ["shop"]}, "prices": {"g6.xlarge": {"spot": 0.4, "onDemand": 0.9}}},
 }
+LOKI = {"url": "https://logs.example.com", "basicAuth": {"userName": "stack", "password": "loki-password"}}
 NFS = {"server": "files.example.com", "path": "/models"}
 
 
@@ -72,6 +73,7 @@ def elsewhere() -> Stack:
             "replicas": {"min": 2, "max": 4},
             "exposure": "network",
             "secrets": {"ADMIN_TOKEN": "model-server-admin-token"},
+            "tracing": {"endpoint": "http://collector.company.svc:4318"},
             "access": {"viewers": ["people"], "deployers": ["people"]},
         },
         "training": {
@@ -82,6 +84,10 @@ def elsewhere() -> Stack:
         },
         "mlflow": {"database": {"size": None, "external": {"secret": "company-database"}}},
         "security": {"falco": {}, "trivy": {}},
+        "monitoring": {
+            "logs": {"loki": LOKI, "namespaces": ["serving"]},
+            "notifications": {"warning": {"webhook": {"url": "alerts-webhook"}}},
+        },
     }
     return planned("inference-platform", "elsewhere", config)
 
