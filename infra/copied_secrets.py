@@ -93,8 +93,8 @@ def store_for(
     store = cluster.secret_store(name, reader, sorted(set(names)))
     if store is None:
         raise SettingsError(
-            "secrets.vault must be given where serving.secrets, serving.gateway or monitoring.notifications name "
-            f"secrets and {cluster.name} has no store of its own; add it, or aks.keyVault on aks"
+            "secrets.vault must be given where serving.secrets, serving.gateway or monitoring name secrets and "
+            f"{cluster.name} has no store of its own; add it, or aks.keyVault on aks"
         )
     return store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from infra.settings import cluster_rules, kserve_rules, tensorflow_serving_rules, tracing_rules
+from infra.settings import cluster_rules, kserve_rules, store_rules, tensorflow_serving_rules, tracing_rules
 from infra.settings.azure_ml import AzureMlSettings, Compute
 from infra.settings.image import Variant
 from infra.settings.model import Bounds, Settings
@@ -186,6 +186,7 @@ RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     pools_of_azure_ml_are_used,
     sources_are_for_clusters,
     *cluster_rules.RULES,
+    *store_rules.RULES,
     *kserve_rules.RULES,
     *tensorflow_serving_rules.RULES,
     *tracing_rules.RULES,

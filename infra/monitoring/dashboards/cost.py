@@ -77,9 +77,33 @@ def _use(subject: Subject, gpus: GpuNodes) -> list[Panel]:
 
 def _money(subject: Subject, gpus: GpuNodes, prices: Prices) -> list[Panel]:
     each = _cost(gpus, prices)
+    known = " or ".join(_labelled("vector(1)", "type", name) for name in sorted(prices))
+    return [
+        *_sums(subject, each),
+        Panel(
+            title="Nodes without a price",
+            description="GPU nodes of instance types that monitoring.prices does not name; they are in no sum here.",
+            unit=Unit.COUNT,
+            kind=Kind.NUMBER,
+            width=6,
+            queries={"nodes": f"count({_typed(_of_gpus())} unless on (type) ({known})) or vector(0)"},
+            limits={1: Colour.ORANGE},
+        ),
+        Panel(
+            title="Cost per hour by instance type",
+            description="What each kind of node costs while it runs.",
+            unit=Unit.DOLLARS,
+            width=WIDTH,
+            queries={EACH: each},
+            stacked=True,
+        ),
+    ]
+
+
+def _sums(subject: Subject, each: str) -> list[Panel]:
+    """`each` is PromQL for what each kind of node costs an hour."""
     now = f"sum({each})"
     asked = f"sum(increase({contract.REQUEST_DURATION.name}_count{{{subject.promised}}}[{RANGE}]))"
-    known = " or ".join(_labelled("vector(1)", "type", name) for name in sorted(prices))
     return [
         Panel(
             title="Cost per hour",
@@ -104,23 +128,6 @@ def _money(subject: Subject, gpus: GpuNodes, prices: Prices) -> list[Panel]:
             kind=Kind.NUMBER,
             width=6,
             queries={"predictions": f"{PREDICTIONS} * ({promql.hours(now, RANGE)}) / {asked}"},
-        ),
-        Panel(
-            title="Nodes without a price",
-            description="GPU nodes of instance types that monitoring.prices does not name; they are in no sum here.",
-            unit=Unit.COUNT,
-            kind=Kind.NUMBER,
-            width=6,
-            queries={"nodes": f"count({_typed(_of_gpus())} unless on (type) ({known})) or vector(0)"},
-            limits={1: Colour.ORANGE},
-        ),
-        Panel(
-            title="Cost per hour by instance type",
-            description="What each kind of node costs while it runs.",
-            unit=Unit.DOLLARS,
-            width=WIDTH,
-            queries={EACH: each},
-            stacked=True,
         ),
     ]
 

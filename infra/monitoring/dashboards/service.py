@@ -31,9 +31,23 @@ def board(subject: Subject) -> Board:
 
 
 def _objectives(subject: Subject) -> list[Panel]:
+    target = _target(subject)
+    percentile = Panel(
+        title="95th percentile, 5 minutes",
+        description=f"95 % of predictions took less. Bad above the objective, {target:g} s.",
+        unit=Unit.SECONDS,
+        kind=Kind.NUMBER,
+        width=6,
+        queries={"p95": queries.quantile(contract.REQUEST_DURATION, subject.promised, "5m", 0.95)},
+        limits={target: Colour.RED},
+    )
+    return [*_error_budget(subject), percentile]
+
+
+def _error_budget(subject: Subject) -> list[Panel]:
     days = min(BUDGET_DAYS, subject.settings.retention_days)
     percent = subject.settings.objectives.error_percent
-    budget, target = _budget(subject), _target(subject)
+    budget = _budget(subject)
     return [
         Panel(
             title=f"Available, {days} days",
@@ -67,15 +81,6 @@ def _objectives(subject: Subject) -> list[Panel]:
             width=6,
             queries={"burn rate": _burn_rate(subject, "1h")},
             limits={1: Colour.ORANGE, PAGES[0].rate: Colour.RED},
-        ),
-        Panel(
-            title="95th percentile, 5 minutes",
-            description=f"95 % of predictions took less. Bad above the objective, {target:g} s.",
-            unit=Unit.SECONDS,
-            kind=Kind.NUMBER,
-            width=6,
-            queries={"p95": queries.quantile(contract.REQUEST_DURATION, subject.promised, "5m", 0.95)},
-            limits={target: Colour.RED},
         ),
     ]
 

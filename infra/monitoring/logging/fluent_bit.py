@@ -96,6 +96,20 @@ def values(store: LogStore, namespaces: Sequence[str]) -> dict[str, Any]:
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **_volumes(folders),
+        # A node without it is a node that nobody hears of: GPU nodes, spot nodes and those of any other taint.
+        "tolerations": [{"operator": "Exists"}],
+        # It was not there when a full node's other pods came.
+        "priorityClassName": "system-node-critical",
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "20%"}},
+        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "serviceMonitor": {"enabled": True},
+    }
+
+
+def _volumes(folders: Folders) -> dict[str, Any]:
+    """The node's logs to read, and a folder of its own."""
+    return {
         "daemonSetVolumes": [
             {"name": "logs", "hostPath": {"path": "/var/log"}},
             {"name": "state", "hostPath": {"path": folders.state, "type": "DirectoryOrCreate"}},
@@ -104,11 +118,4 @@ def values(store: LogStore, namespaces: Sequence[str]) -> dict[str, Any]:
             {"name": "logs", "mountPath": "/var/log", "readOnly": True},
             {"name": "state", "mountPath": folders.state},
         ],
-        # A node without it is a node that nobody hears of: GPU nodes, spot nodes and those of any other taint.
-        "tolerations": [{"operator": "Exists"}],
-        # It was not there when a full node's other pods came.
-        "priorityClassName": "system-node-critical",
-        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "20%"}},
-        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
-        "serviceMonitor": {"enabled": True},
     }

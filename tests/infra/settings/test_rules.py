@@ -11,6 +11,7 @@ from tests.infra.samples import AZURE, REMOVED, T4, settings
 
 ML_POOL = {**T4, "capacity": "on-demand", "azureMl": True}
 AKS = PLAIN_AKS | {"gpuPools": {"t4": T4, "ml": ML_POOL}, "localAccounts": True}
+LOKI = {"url": "https://logs.example.com", "basicAuth": {"userName": "stack", "password": "loki-password"}}
 TOLD = {"warning": {"slack": {"webhook": "alerts-slack"}}}
 ON_AKS: dict[str, Any] = {"compute": "aks", "instances": {"min": 1, "max": 4}}
 BOTH = {"azure": AZURE, "aks": AKS, "azureMl": ON_AKS}
@@ -101,6 +102,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
      "aks.keyVault must be given where serving.secrets and aks are; add aks.keyVault: {} or secrets.vault"),
     ("secrets_have_a_store", {"azure": AZURE, "aks": PLAIN_AKS, "monitoring.notifications": TOLD},
      "aks.keyVault must be given where monitoring.notifications and aks are; add aks.keyVault: {} or secrets.vault"),
+    ("secrets_have_a_store", {**EXISTING, "monitoring.logs": {"loki": LOKI}},
+     "secrets.vault must be given where monitoring.logs.loki.basicAuth and existing are: that cluster has no store of "
+     "its own; add it or remove monitoring.logs.loki.basicAuth"),
     ("lines_have_a_store", {**EXISTING, "monitoring.logs": {"cloud": {}}},
      "monitoring.logs.cloud must be absent where existing is: no cloud of the stack runs that cluster; set "
      "monitoring.logs.loki"),
