@@ -38,11 +38,12 @@ COMMON: Mapping[str, str] = {Env.ADMIN_TOKEN: TOKEN, Env.LATENCY_TARGET_MS: str(
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """The stack as it ships, its servers by track, and the Prometheus that reads them."""
+    """The stack as it ships, its servers by track, the Prometheus that reads them, and who takes their traces."""
 
     stack: stacks.Stack
     servers: Mapping[str, ServerProcess]
     prometheus: Prometheus
+    collector: Collector
     grpc: str
 
     @property
@@ -102,7 +103,7 @@ def scene(folder: Path) -> Generator[Scene]:
         groups = [{"name": "shipped", "rules": rules(objects)}]
         prometheus = Prometheus(folder, targets, monitor, interval=SCRAPE, rules=groups)
         running.enter_context(prometheus.process())
-        yield Scene(stack=stack, servers=servers, prometheus=prometheus, grpc=f"{HOST}:{port}")
+        yield Scene(stack=stack, servers=servers, prometheus=prometheus, collector=collector, grpc=f"{HOST}:{port}")
 
 
 def _stable(folder: Path, port: int, collector: str) -> ServerProcess:
