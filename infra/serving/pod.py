@@ -124,7 +124,9 @@ def server(args: PodArgs) -> ContainerArgsDict:
         "volume_mounts": mounts(args.models, read_only=True),
         "security_context": restricted.container_security(),
     }
-    return made | {"env": traced_as()} if args.settings.tracing else made
+    if args.settings.tracing:
+        made["env"] = traced_as()
+    return made
 
 
 def traced_as() -> list[EnvVarArgsDict]:

@@ -268,3 +268,11 @@ def test_the_servers_secrets_are_variables_of_the_pull_too() -> None:
     sources = [{"config_map_ref": {"name": "config"}}, {"secret_ref": {"name": "keys"}}]
 
     assert [each["env_from"] for each in (*found["init_containers"], *found["containers"])] == [sources] * 2
+
+
+def test_a_traced_pod_says_which_it_is_and_an_untraced_one_need_not() -> None:
+    env = container()["env"]
+
+    assert [each["name"] for each in env] == ["POD_NAME", "POD_NAMESPACE", "NODE_NAME", "OTEL_RESOURCE_ATTRIBUTES"]
+    assert env[-1]["value"] == "k8s.pod.name=$(POD_NAME),k8s.namespace.name=$(POD_NAMESPACE),k8s.node.name=$(NODE_NAME)"
+    assert "env" not in container(ON_CPU)
