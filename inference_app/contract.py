@@ -159,6 +159,10 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
 
+TRACE_ID = "trace_id"
+"""What names the trace, in exemplars (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md#exemplars)
+and in lines of the log."""
+
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds; dense around the 100 ms and 500 ms that latency objectives usually name."""
 

@@ -164,4 +164,4 @@ def _buckets(histogram: Histogram) -> Iterator[tuple[str, float] | tuple[str, fl
         if exemplar is None:
             yield bound, count
         else:
-            yield bound, count, Exemplar({"trace_id": exemplar.trace_id}, exemplar.value, exemplar.at)
+            yield bound, count, Exemplar({contract.TRACE_ID: exemplar.trace_id}, exemplar.value, exemplar.at)

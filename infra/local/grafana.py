@@ -4,6 +4,7 @@ import json
 
 import pulumi
 
+from inference_app.contract import TRACE_ID
 from infra.local import jaeger, prometheus
 from infra.local.model_server import HOST as SERVER
 from infra.local.service import ServiceArgs
@@ -16,8 +17,6 @@ USER = "admin"
 PROVISIONING = "/etc/grafana/provisioning"
 DASHBOARDS = "/etc/grafana/dashboards"
 HOME = f"{DASHBOARDS}/{SERVER}-service.json"
-TRACE_ID = "trace_id"
-"""Label of exemplars that names the trace."""
 
 
 def files(settings: MonitoringSettings) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
+from inference_app.contract import TRACE_ID
 from infra.charts import release
 from infra.clusters.gpu import NODE_LABEL, POOL_LABEL
 from infra.monitoring.alertmanager import alertmanager_values
@@ -27,9 +28,6 @@ https://github.com/prometheus-community/helm-charts/blob/main/charts/kube-promet
 GRAFANA, GRAFANA_LOGIN = "grafana", "grafana-login"
 PROMETHEUS_UID, JAEGER_UID = "prometheus", "jaeger"
 """What dashboards call Grafana's data sources."""
-
-TRACE_ID_LABEL = "trace_id"
-"""Where an exemplar has its trace (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md#exemplars)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +141,7 @@ def grafana_values(
         sources.append({"name": "Jaeger", "type": "jaeger", "uid": JAEGER_UID, "access": "proxy", "url": jaeger})
         given["sidecar"]["datasources"]["exemplarTraceIdDestinations"] = {
             "datasourceUid": JAEGER_UID,
-            "traceIdLabelName": TRACE_ID_LABEL,
+            "traceIdLabelName": TRACE_ID,
             "urlDisplayLabel": "Trace",
         }
     if loki:

@@ -64,14 +64,8 @@ class ServiceMonitoring(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self, depends_on=args.after)
         service, settings = args.service, args.settings
         metadata: ObjectMetaArgsDict = {"name": f"{service.namespace}-model-server", "namespace": args.namespace}
-        specs = {
-            "ServiceMonitor": service_monitor_spec(service),
-            "PrometheusRule": {"groups": rule_set(settings, service, args.gpus).groups(settings.runbooks)},
-        }
-        for kind, spec in specs.items():
-            kubernetes.apiextensions.CustomResource(
-                name, api_version="monitoring.coreos.com/v1", kind=kind, metadata=metadata, spec=spec, opts=self._child
-            )
+        groups = rule_set(settings, service, args.gpus).groups(settings.runbooks)
+        service_monitor.watch(name, metadata, service_monitor_spec(service), groups, self._child)
         self._dashboards(name, args)
         self.register_outputs({"namespace": service.namespace})
 

@@ -1,7 +1,11 @@
-"""What Prometheus reads of a Service, whatever its pods run."""
+"""What Prometheus reads of a Service and judges it by, whatever its pods run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from infra.monitoring.queries import SCRAPE_SECONDS
 
@@ -35,3 +39,17 @@ def spec(service: ScrapedService, path: str) -> dict[str, Any]:
         "selector": {"matchLabels": dict(service.labels)},
         "endpoints": [{"port": service.port_name, "path": path, "interval": f"{SCRAPE_SECONDS}s"}],
     }
+
+
+def watch(
+    name: str,
+    metadata: ObjectMetaArgsDict,
+    monitor: Mapping[str, Any],
+    groups: Sequence[Mapping[str, Any]],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """The ServiceMonitor and the PrometheusRule of one service, under one name."""
+    for kind, spec in {"ServiceMonitor": monitor, "PrometheusRule": {"groups": groups}}.items():
+        kubernetes.apiextensions.CustomResource(
+            name, api_version="monitoring.coreos.com/v1", kind=kind, metadata=metadata, spec=spec, opts=opts
+        )

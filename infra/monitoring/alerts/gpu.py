@@ -9,6 +9,9 @@ from infra.monitoring.cluster_metrics import GPU_MEMORY_FREE, GPU_MEMORY_USED, G
 APPLICATION_XIDS = (13, 31, 43, 45, 68, 109)
 """Errors of a program and not of its GPU (https://github.com/NVIDIA/k8s-device-plugin/blob/main/internal/rm/health.go)."""
 
+MEMORY_NEARLY_FULL = 0.95
+"""Share of a GPU's memory; the dashboards draw it too."""
+
 
 def memory_nearly_full(watched: Watched) -> Alert:
     """For runtimes that take memory as they need it."""
@@ -16,7 +19,7 @@ def memory_nearly_full(watched: Watched) -> Alert:
     return Alert(
         name="GpuMemoryNearlyFull",
         value=f"max by (pod) ({used} / ({used} + {free}))",
-        condition="> 0.95",
+        condition=f"> {MEMORY_NEARLY_FULL:g}",
         minutes=10,
         severity=Severity.WARNING,
         summary="The GPU of {{ $labels.pod }} has hardly any memory left",

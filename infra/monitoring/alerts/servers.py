@@ -9,6 +9,9 @@ from infra.monitoring.alerts.alert import Alert, Recording, Severity
 from infra.monitoring.alerts.watched import Watched, matchers, unless_resting
 from infra.settings.monitoring import ObjectiveSettings
 
+QUEUE_NEARLY_FULL = 0.8
+"""Share of a queue's bound; the dashboards draw it too."""
+
 
 def alerts(objectives: ObjectiveSettings, watched: Watched, provider: contract.ExecutionProvider) -> list[Alert]:
     """All that need the servers' own metrics only; `provider` is where their models should run."""
@@ -100,7 +103,7 @@ def _load(watched: Watched) -> Iterator[Alert]:
     yield Alert(
         name="QueueSaturated",
         value=f"{waiting} / sum{each}({contract.QUEUE_CAPACITY.name}{selected})",
-        condition="> 0.8",
+        condition=f"> {QUEUE_NEARLY_FULL:g}",
         minutes=5,
         severity=Severity.WARNING,
         summary="The queue of model {{ $labels.model }} is nearly full",

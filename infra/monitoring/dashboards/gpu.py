@@ -2,6 +2,7 @@
 
 from inference_app import contract
 from infra.monitoring import cluster_metrics
+from infra.monitoring.alerts.gpu import MEMORY_NEARLY_FULL
 from infra.monitoring.dashboards import promql
 from infra.monitoring.dashboards.panel import Board, Colour, Panel, Row, Unit
 from infra.monitoring.dashboards.subject import Subject
@@ -44,7 +45,7 @@ def _work(subject: Subject) -> list[Panel]:
             unit=Unit.SHARE,
             width=8,
             queries={EACH: f"{used} / ({used} + {free})"},
-            limits={0.9: Colour.ORANGE, 0.95: Colour.RED},
+            limits={0.9: Colour.ORANGE, MEMORY_NEARLY_FULL: Colour.RED},
             most=1,
             alert="GpuMemoryNearlyFull",
         ),

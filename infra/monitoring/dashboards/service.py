@@ -4,6 +4,7 @@ from inference_app import contract
 from infra.monitoring import queries
 from infra.monitoring.alerts.alert import Severity
 from infra.monitoring.alerts.objectives import ASKED, BURNS, FAILED, SLOW_SHARE
+from infra.monitoring.alerts.servers import QUEUE_NEARLY_FULL
 from infra.monitoring.dashboards import promql
 from infra.monitoring.dashboards.panel import PERCENTILES, RATE, Board, Colour, Kind, Panel, Row, Unit
 from infra.monitoring.dashboards.subject import Subject
@@ -179,7 +180,7 @@ def _saturation(subject: Subject) -> list[Panel]:
             unit=Unit.SHARE,
             width=6,
             queries={"{{model}}": f"max by (model) ({size}{{{subject.models}}} / {capacity}{{{subject.models}}})"},
-            limits={0.8: Colour.ORANGE, 1: Colour.RED},
+            limits={QUEUE_NEARLY_FULL: Colour.ORANGE, 1: Colour.RED},
             alert="QueueSaturated",
         ),
         Panel(

@@ -5,6 +5,7 @@ from typing import Any
 
 from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict
 
+from inference_app.contract import TRACE_ID
 from infra.clusters.cluster import LogStore
 from infra.namespaces.network import peer, to_anywhere
 from infra.settings.logs import LokiAddress, LokiSettings
@@ -45,7 +46,7 @@ def output(settings: LokiSettings, given: Mapping[str, str]) -> Mapping[str, Any
         "tls": address.namespace is None,
         "compress": "gzip",
         "labels": ", ".join(f"{key}={value}" for key, value in labels.items()),
-        "structured_metadata": f"pod={pod}, level=$level, trace_id=$trace_id",
+        "structured_metadata": f"pod={pod}, level=$level, {TRACE_ID}=${TRACE_ID}",
         "remove_keys": "kubernetes",
         # Text is sent as it was written.
         "drop_single_key": "raw",
@@ -74,7 +75,7 @@ def data_source(settings: LokiSettings, traces: str | None = None) -> dict[str, 
             {
                 "name": "Trace",
                 "matcherType": "label",
-                "matcherRegex": "trace_id",
+                "matcherRegex": TRACE_ID,
                 "datasourceUid": traces,
                 # Grafana itself replaces what has one dollar.
                 "url": "$${__value.raw}",

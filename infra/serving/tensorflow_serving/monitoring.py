@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from infra.monitoring import service_monitor
@@ -68,14 +67,8 @@ class TensorFlowServingMonitoring(pulumi.ComponentResource):
             "name": f"{service.namespace}-{service.deployment}",
             "namespace": args.namespace,
         }
-        specs = {
-            "ServiceMonitor": service_monitor.spec(service, METRICS_PATH),
-            "PrometheusRule": {"groups": rule_set(settings, service, args.gpus).groups(settings.runbooks)},
-        }
-        for kind, spec in specs.items():
-            kubernetes.apiextensions.CustomResource(
-                name, api_version="monitoring.coreos.com/v1", kind=kind, metadata=metadata, spec=spec, opts=child
-            )
+        groups = rule_set(settings, service, args.gpus).groups(settings.runbooks)
+        service_monitor.watch(name, metadata, service_monitor.spec(service, METRICS_PATH), groups, child)
         self.register_outputs({"namespace": service.namespace})
 
 
