@@ -63,6 +63,8 @@ def prometheus(settings: MonitoringSettings, published: int) -> ServiceArgs:
         command=[
             f"--config.file={FOLDER}/prometheus.yml",
             f"--storage.tsdb.path={data}",
+            # Grafana leads from them to traces.
+            "--enable-feature=exemplar-storage",
             f"--storage.tsdb.retention.time={settings.retention_days}d",
             # Its GB are powers of two (https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects).
             f"--storage.tsdb.retention.size={settings.storage.replace('i', 'B')}",

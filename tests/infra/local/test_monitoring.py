@@ -94,6 +94,7 @@ def test_a_point_of_a_graph_leads_to_its_trace() -> None:
     assert by_type["prometheus"]["jsonData"]["exemplarTraceIdDestinations"] == [
         {"name": "trace_id", "datasourceUid": by_type["jaeger"]["uid"]}
     ]
+    assert "--enable-feature=exemplar-storage" in (prometheus.prometheus(MonitoringSettings(), 9090).command or ())
 
 
 def test_traces_go_to_the_host_that_jaeger_has() -> None:
