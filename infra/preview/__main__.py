@@ -1,10 +1,8 @@
 """`python -m infra.preview --stack dev`: preview a stack with no account and no network."""
 
 import argparse
-import contextlib
 import json
 import os
-import runpy
 import sys
 import time
 import warnings
@@ -15,11 +13,9 @@ import pulumi
 from infra.preview import manifests
 from infra.preview.checks import check_plan
 from infra.preview.errors import PreviewError
+from infra.preview.program import ROOT, stack_plan
 from infra.preview.report import plain_plan, report
-from infra.preview.runner import UNAWAITED, run
-from infra.preview.stack_file import load, split_settings
-
-ROOT = Path(__file__).parents[2]
+from infra.preview.runner import UNAWAITED
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -37,20 +33,10 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 def preview(options: argparse.Namespace, root: Path) -> int:
     """Run the program in `root`, write the plan and the manifests, print the report."""
     started = time.perf_counter()
-    settings, outputs = split_settings(options.set)
-    stack = load(root, options.stack, settings)
-    with contextlib.redirect_stdout(sys.stderr):  # what the program prints is not the plan
-        plan = run(
-            lambda: _run_file(root / "__main__.py"),
-            stack.config,
-            stack.name,
-            project=stack.project,
-            secrets=stack.secrets,
-            outputs=outputs,
-        )
+    plan = stack_plan(options.stack, options.set, root)
     checked, files = check_plan(plan), manifests.manifests(plan)
     document = json.dumps(plain_plan(plan), indent=2, ensure_ascii=False) + "\n"
-    folder: Path = options.out or root / "build" / stack.name
+    folder: Path = options.out or root / "build" / plan.stack
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text(document, encoding="utf-8")
     manifests.write(files, folder / "manifests")
@@ -61,10 +47,6 @@ def preview(options: argparse.Namespace, root: Path) -> int:
     if options.json:
         sys.stdout.write(document)
     return 1 if checked.failures else 0
-
-
-def _run_file(path: Path) -> None:
-    runpy.run_path(str(path), run_name="__main__")
 
 
 def _parser() -> argparse.ArgumentParser:
