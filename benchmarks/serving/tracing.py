@@ -1,4 +1,4 @@
-"""`python -m benchmarks.serving.tracing`: what tracing costs the tiny model's server, as Markdown.
+"""`python -m benchmarks.serving.tracing`: what tracing costs a model's server, as Markdown.
 
 Servers that trace nothing, a tenth and all of their requests stand side by side and are loaded in turn, in an order
 that changes from round to round. The spans go to a collector on this machine that counts them.
@@ -7,20 +7,20 @@ that changes from round to round. The spans go to a collector on this machine th
 import argparse
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
 from benchmarks.serving import contenders, environments, sample, wrk
-from benchmarks.serving.cases import ModelName, Payload
+from benchmarks.serving.cases import PAYLOADS, ModelName
 from benchmarks.serving.requests import Request
 from benchmarks.serving.results import ByRound
 from benchmarks.serving.running import Running
 from benchmarks.serving.spread import Spread, ratio
 
-MODEL, PAYLOAD, CONCURRENCY = ModelName.TINY, Payload.JSON, 32
+CONCURRENCY = 32
 OFF = 0.0
 SHARES = (OFF, 0.1, 1.0)
 WARM_UP_SECONDS = 2
@@ -62,22 +62,27 @@ class Collector:
 def main() -> None:
     """Measure and print."""
     chosen = _parser().parse_args()
-    environments.build_models([MODEL])
+    environments.build_models([chosen.model])
     environments.interpreter(None)
-    figures = measure(chosen.rounds, chosen.seconds, lambda line: print(line, file=sys.stderr, flush=True))
-    sys.stdout.write(render(figures))
+    figures = measure(
+        chosen.model, chosen.rounds, chosen.seconds, lambda line: print(line, file=sys.stderr, flush=True)
+    )
+    sys.stdout.write(render(chosen.model, figures))
 
 
-def measure(rounds: int, seconds: int, say: Callable[[str], None]) -> Figures:
+def measure(model: ModelName, rounds: int, seconds: int, say: Callable[[str], None]) -> Figures:
     """Load the servers in turn."""
     ours = contenders.named([contenders.OURS])[0]
-    request = ours.dialects[PAYLOAD](sample.load(environments.MODELS / MODEL / "1"))
+    request = ours.dialects[PAYLOADS[model][0]](sample.load(environments.MODELS / model / "1"))
     figures = Figures()
     with ExitStack() as stack:
         collectors = {share: stack.enter_context(Collector()) for share in SHARES}
         servers = {
             share: stack.enter_context(
-                Running(replace(ours, settings=_settings(ours.settings[MODEL], share, collector.endpoint)), MODEL)
+                Running(
+                    replace(ours, settings={model: {**ours.settings[model], **_tracing(share, collector.endpoint)}}),
+                    model,
+                )
             )
             for share, collector in collectors.items()
         }
@@ -93,11 +98,11 @@ def measure(rounds: int, seconds: int, say: Callable[[str], None]) -> Figures:
     return figures
 
 
-def render(figures: Figures) -> str:
+def render(model: ModelName, figures: Figures) -> str:
     """The table; on a machine that does other things as well, processor time is the figure to trust."""
     lines = [
-        f"{MODEL}, {PAYLOAD}, {CONCURRENCY} clients, {len(figures.rates[OFF])} rounds; ratios are to the untraced "
-        "server's, round by round: minimum, median, maximum.",
+        f"{model}, {PAYLOADS[model][0]}, {CONCURRENCY} clients, {len(figures.rates[OFF])} rounds; ratios are to the "
+        "untraced server's, round by round: minimum, median, maximum.",
         "",
         "| traced | requests/s | ratio | server's processor time for a request, us | ratio | requests exported |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -114,13 +119,14 @@ def _row(share: float, figures: Figures) -> str:
     return f"| {share:.0%} | {' | '.join(cells)} | {figures.traced[share]:,} |"
 
 
-def _settings(settings: Mapping[str, str], share: float, endpoint: str) -> dict[ModelName, Mapping[str, str]]:
-    tracing = {
+def _tracing(share: float, endpoint: str) -> dict[str, str]:
+    if not share:
+        return {}
+    return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_TRACES_SAMPLER": "traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": str(share),
     }
-    return {MODEL: {**settings, **(tracing if share else {})}}
 
 
 def _order(number: int) -> Sequence[float]:
@@ -139,6 +145,7 @@ def _measure(server: Running, request: Request, seconds: int) -> tuple[float, fl
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.tracing", description=__doc__)
+    parser.add_argument("--model", type=ModelName, choices=list(ModelName), default=ModelName.TINY)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=int, default=2, help="of load per figure")
     return parser

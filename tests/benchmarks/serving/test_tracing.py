@@ -2,6 +2,7 @@
 
 import httpx
 
+from benchmarks.serving.cases import ModelName
 from benchmarks.serving.tracing import SHARES, Collector, Figures, render
 
 
@@ -19,7 +20,7 @@ def test_the_table_tells_rates_and_processor_time_round_by_round() -> None:
             figures.rates[share][number] = speed * (1 - share / 2)
             figures.cpu[share][number] = 50 * (1 + share)
     figures.traced = {share: round(7000 * share) for share in SHARES}
-    lines = render(figures).splitlines()
+    lines = render(ModelName.TINY, figures).splitlines()
     assert lines[-3:] == [
         "| 0% | 2,000 | 1.000, 1.000, 1.000 | 50.0 | 1.000, 1.000, 1.000 | 0 |",
         "| 10% | 1,900 | 0.950, 0.950, 0.950 | 55.0 | 1.100, 1.100, 1.100 | 700 |",
