@@ -56,6 +56,8 @@ def told(value: float, unit: Unit, decimals: int | None = None) -> str:
         return f"{_rounded(100 * value, decimals)}%"
     if unit is Unit.SECONDS:
         return _scaled(value, ((1, " s"), (1e-3, " ms"), (1e-6, " µs")))
+    if unit is Unit.DOLLARS:
+        return f"${_rounded(value, 4 if 0 < value < 0.1 else 2)}"
     suffix = {Unit.REQUESTS: " req/s", Unit.CALLS: " ops/s", Unit.COUNTS: " c/s"}.get(unit, "")
     return f"{_rounded(value, decimals)}{suffix}"
 
@@ -202,7 +204,7 @@ def _table(axes: Axes, shown: Shown) -> None:
     axes.set_axis_off()
     names = list(dict.fromkeys(name for each in shown.series for name in each.labels))
     heads = [*(name.replace("_", " ") for name in names), *shown.panel.queries]
-    rows = [[*(each.labels.get(name, "") for name in names), f"{each.values[-1]:g}"] for each in shown.series]
+    rows = [[*(each.labels.get(name, "") for name in names), _rounded(each.values[-1])] for each in shown.series]
     lengths = [2 + max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     widths = [length / sum(lengths) for length in lengths]
     height = 0.14 * (len(rows) + 1)

@@ -3,7 +3,8 @@
 import re
 
 # What the GPU Operator lets it tell: https://github.com/NVIDIA/dcgm-exporter/blob/main/etc/dcp-metrics-included.csv
-# Labels of each: `Hostname`, `gpu`, `UUID`, `modelName`; and `namespace`, `pod` and `container` of the GPU's user.
+# Labels of each: `hostname` (https://github.com/NVIDIA/dcgm-exporter/pull/655), `gpu`, `UUID`, `modelName`; and
+# `namespace`, `pod` and `container` of the GPU's user.
 GPU_UTILISATION = "DCGM_FI_DEV_GPU_UTIL"
 """Percent of the time in which something ran on the GPU."""
 GPU_MEMORY_USED = "DCGM_FI_DEV_FB_USED"

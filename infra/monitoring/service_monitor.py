@@ -49,7 +49,14 @@ def watch(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """The ServiceMonitor and the PrometheusRule of one service, under one name."""
-    for kind, spec in {"ServiceMonitor": monitor, "PrometheusRule": {"groups": groups}}.items():
+    define(name, metadata, {"ServiceMonitor": monitor, "PrometheusRule": {"groups": groups}}, opts)
+
+
+def define(
+    name: str, metadata: ObjectMetaArgsDict, specs: Mapping[str, Mapping[str, Any]], opts: pulumi.ResourceOptions
+) -> None:
+    """Objects of Prometheus' operator under one name, a spec for each kind."""
+    for kind, spec in specs.items():
         kubernetes.apiextensions.CustomResource(
             name, api_version="monitoring.coreos.com/v1", kind=kind, metadata=metadata, spec=spec, opts=opts
         )

@@ -2,7 +2,7 @@
 
 import os
 from base64 import b64encode
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,3 +112,14 @@ def _webhook(authority: Path, port: int) -> dict[str, Any]:
             }
         ],
     }
+
+
+def asking(document: Mapping[str, Any], url: str) -> Mapping[str, Any]:
+    """A ScaledObject that finds Prometheus on loopback; any other object as it is."""
+    if document["kind"] != "ScaledObject":
+        return document
+    triggers = [
+        {**each, "metadata": {**each["metadata"], **({"serverAddress": url} if each["type"] == "prometheus" else {})}}
+        for each in document["spec"]["triggers"]
+    ]
+    return {**document, "spec": {**document["spec"], "triggers": triggers}}

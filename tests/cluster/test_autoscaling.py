@@ -18,7 +18,7 @@ from inference_app.process import ServerProcess
 from tests.cluster import nodes, slow_model
 from tests.cluster.api import condition
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.keda import keda
+from tests.cluster.keda import asking, keda
 from tests.cluster.objects import applied
 from tests.cluster.replicas import Replicas
 from tests.cluster.resource_metrics import resource_metrics
@@ -100,17 +100,6 @@ def scaled(
 def in_namespace(document: Mapping[str, Any]) -> bool:
     metadata = document["metadata"]
     return metadata.get("namespace") == NAMESPACE or (document["kind"], metadata["name"]) == ("Namespace", NAMESPACE)
-
-
-def asking(document: Mapping[str, Any], url: str) -> Mapping[str, Any]:
-    """A ScaledObject that finds Prometheus on loopback; any other object as it is."""
-    if document["kind"] != "ScaledObject":
-        return document
-    triggers = [
-        {**each, "metadata": {**each["metadata"], **({"serverAddress": url} if each["type"] == "prometheus" else {})}}
-        for each in document["spec"]["triggers"]
-    ]
-    return {**document, "spec": {**document["spec"], "triggers": triggers}}
 
 
 def stack(

@@ -59,15 +59,18 @@ def binary() -> str:
 
 @contextmanager
 def fluent_bit(
-    folder: Path, output: Mapping[str, Any], store: str, namespaces: Sequence[str] = ()
+    folder: Path, output: Mapping[str, Any], store: str, namespaces: Sequence[str] = (), port: int = 0
 ) -> Generator[Process]:
-    """A Fluent Bit that reads `folder`/logs and writes to `store`, where a Loki or CloudWatch stands in."""
+    """A Fluent Bit that reads `folder`/logs and writes to `store`, where a Loki or CloudWatch stands in.
+
+    It answers at `port`, at any free one where that is 0.
+    """
     there = httpx.URL(store)
     # CloudWatch's is always encrypted.
     address = {"endpoint": there.host} if output["name"] == "cloudwatch_logs" else {"host": there.host, "tls": False}
     folders = Folders(logs=str(folder / "logs"), state=str(folder / "state"))
     whole = configuration({**output, **address, "port": there.port}, namespaces, [UNREAD], folders)
-    whole["service"] = {**whole["service"], "http_port": free_port(), "scheduler.base": 1, "scheduler.cap": 2}
+    whole["service"] = {**whole["service"], "http_port": port or free_port(), "scheduler.base": 1, "scheduler.cap": 2}
     file = folder / "pipeline.yaml"
     file.write_text(yaml.safe_dump(whole))
     (folder / "state").mkdir(exist_ok=True)

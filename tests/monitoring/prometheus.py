@@ -29,7 +29,7 @@ class Prometheus:
     """Starts and stops, and keeps its series and its address in between.
 
     `rules` are groups as a PrometheusRule has them, `alertmanager` an address that is told of alerts; `interval` takes
-    the place of the monitor's, and is how often rules are judged.
+    the place of the monitor's, and is how often rules are judged. `beside` are more scrape configurations.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Prometheus:
         rules: Sequence[Mapping[str, Any]] = (),
         alertmanager: str | None = None,
         external_labels: Mapping[str, str] | None = None,
+        beside: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.url = f"http://{HOST}:{free_port()}"
         self._folder = folder
@@ -50,7 +51,7 @@ class Prometheus:
         rule_file.write_text(json.dumps({"groups": list(rules)}))
         configuration: dict[str, Any] = {
             "global": {"evaluation_interval": interval or "15s", "external_labels": dict(external_labels or {})},
-            "scrape_configs": [scrape(targets, monitor, interval)],
+            "scrape_configs": [scrape(targets, monitor, interval), *beside],
             "rule_files": [str(rule_file)],
         }
         if alertmanager:
@@ -67,9 +68,9 @@ class Prometheus:
         }
         return Process("prometheus", [program("prometheus"), *(f"--{k}={v}" for k, v in options.items())], self._folder)
 
-    def vector(self, query: str) -> list[tuple[Mapping[str, str], float]]:
-        """What a query finds now: the labels and the value of each series."""
-        found = self._ask("query", {"query": query})["result"]
+    def vector(self, query: str, at: float | None = None) -> list[tuple[Mapping[str, str], float]]:
+        """What a query finds now, or `at` a time in seconds: the labels and the value of each series."""
+        found = self._ask("query", {"query": query, **({"time": at} if at else {})})["result"]
         return [(each["metric"], float(each["value"][1])) for each in found]
 
     def series(self, query: str, seconds: float) -> list[tuple[float, float]]:
@@ -120,4 +121,18 @@ def scrape(targets: Sequence[Target], monitor: Mapping[str, Any], interval: str 
             }
             for target in targets
         ],
+    }
+
+
+def exporter(job: str, address: str, interval: str) -> dict[str, Any]:
+    """The scrape configuration of a ServiceMonitor with `honorLabels`, of a program that tells of others.
+
+    Prometheus' own words for the exporter, its namespace and pod, give way to what the exporter says.
+    """
+    return {
+        "job_name": job,
+        "honor_labels": True,
+        "scrape_interval": interval,
+        "scrape_timeout": interval,
+        "static_configs": [{"targets": [address], "labels": {"namespace": "exporters", "pod": f"{job}-0"}}],
     }

@@ -1,10 +1,10 @@
 """Two tracks of a stack's model server on loopback, under all that metrics tell of: enough, too much, and mistakes.
 
 What is real: the servers, their requests, Prometheus, and the scrape configuration, which comes from the stack's own
-ServiceMonitor. The servers are called its pods.
+ServiceMonitor; the cluster's objects and autoscalers, and kube-state-metrics. The servers are called its pods.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -22,7 +22,8 @@ from tests.cluster import slow_model, stacks, variants
 from tests.drills import versions
 from tests.drills.client import Load
 from tests.inference_app.collector import Collector
-from tests.monitoring.prometheus import Prometheus, Target
+from tests.monitoring.cluster import Cluster, cluster
+from tests.monitoring.prometheus import Prometheus, Target, exporter
 from tests.processes import HOST, free_port
 
 MODELS = stacks.ROOT / "inference_app" / "model_repository"
@@ -33,14 +34,21 @@ TOKEN = "a token of the scene"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 NOBODY = "/v2/models/nobody/infer"
 
+PRICES: Mapping[str, Mapping[str, float]] = {
+    "g6.xlarge": {"spot": 0.35, "onDemand": 0.8},
+    "g5.xlarge": {"spot": 0.45, "onDemand": 1.0},
+}
+"""Dollars per hour, made up."""
+
 COMMON: Mapping[str, str] = {Env.ADMIN_TOKEN: TOKEN, Env.LATENCY_TARGET_MS: str(TARGET_MS)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """The stack as it ships, its servers by track, the Prometheus that reads them, and who takes their traces."""
+    """The stack, its cluster, its servers by track, the Prometheus that reads them, and who takes their traces."""
 
     stack: stacks.Stack
+    cluster: Cluster
     servers: Mapping[str, ServerProcess]
     prometheus: Prometheus
     collector: Collector
@@ -85,10 +93,13 @@ def _example() -> messages.ModelInferRequest:
 
 
 @contextmanager
-def scene(folder: Path) -> Generator[Scene]:
-    """Everything running, and a Prometheus that looks every second."""
-    stack = variants.rollout("gateway-api")
-    port = free_port()
+def scene(folder: Path, beside: Sequence[Mapping[str, Any]] = ()) -> Generator[Scene]:
+    """Everything running, and a Prometheus that looks every second, also as the scrape configurations `beside` say.
+
+    The cluster has no nodes yet. Raises MissingProgramError.
+    """
+    stack = _stack()
+    port, metrics = free_port(), f"{HOST}:{free_port()}"
     with ExitStack() as running:
         collector = running.enter_context(Collector())
         servers = {STABLE: _stable(folder, port, collector.endpoint), CANARY: _canary(folder)}
@@ -101,9 +112,28 @@ def scene(folder: Path) -> Generator[Scene]:
             for name, server in servers.items()
         ]
         groups = [{"name": "shipped", "rules": rules(objects)}]
-        prometheus = Prometheus(folder, targets, monitor, interval=SCRAPE, rules=groups)
+        read = [exporter("kube-state-metrics", metrics, SCRAPE), *beside]
+        prometheus = Prometheus(folder, targets, monitor, interval=SCRAPE, rules=groups, beside=read)
         running.enter_context(prometheus.process())
-        yield Scene(stack=stack, servers=servers, prometheus=prometheus, collector=collector, grpc=f"{HOST}:{port}")
+        around = running.enter_context(
+            cluster(folder, stack, prometheus=prometheus.url, metrics=metrics, pid=servers[STABLE].pid)
+        )
+        yield Scene(
+            stack=stack,
+            cluster=around,
+            servers=servers,
+            prometheus=prometheus,
+            collector=collector,
+            grpc=f"{HOST}:{port}",
+        )
+
+
+def _stack() -> stacks.Stack:
+    """Prod on EKS in two tracks, whose pods are scaled for a third of what the load asks of the canary."""
+    few = {"requestsPerSecond": {"capacity": 30, "utilisation": 67}}
+    serving = {"grpc": True, "rollout": {"traffic": "gateway-api", "tracks": variants.CANARIES}, "autoscaling": few}
+    without = ("aks", "training", "mlflow", "security", *variants.MANAGED)
+    return stacks.shipped("prod", {"serving": serving, "monitoring": {"prices": PRICES}}, without)
 
 
 def _stable(folder: Path, port: int, collector: str) -> ServerProcess:

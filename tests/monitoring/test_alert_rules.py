@@ -10,13 +10,18 @@ import pytest
 from inference_app.contract import ExecutionProvider
 from infra.local import prometheus as docker
 from infra.monitoring import service
-from infra.monitoring.alerts import RuleSet
+from infra.monitoring.alerts import RuleSet, telemetry
+from infra.monitoring.alerts.backups import backups
 from infra.monitoring.dashboards import GpuNodes
+from infra.monitoring.namespace import NAMESPACE
+from infra.monitoring.tracing import pod
 from infra.serving.tensorflow_serving import monitoring as tensorflow_serving
 from infra.settings.monitoring import MonitoringSettings
 from tests.cluster import stacks
 from tests.monitoring import promtool
+from tests.monitoring.alert_cases import backups as kept
 from tests.monitoring.alert_cases import cluster, objectives, servers, tensorflow
+from tests.monitoring.alert_cases import telemetry as lost
 from tests.monitoring.alert_cases.case import HOUR, Case, Stack
 
 pytestmark = pytest.mark.slow
@@ -48,8 +53,11 @@ RULE_SETS: Mapping[Stack, RuleSet] = {
     Stack.TRACKS: service.rule_set(SETTINGS, TWO, None),
     Stack.TENSORFLOW: tensorflow_serving.rule_set(SETTINGS, Service(), GPUS),
     Stack.LOCAL: docker.rule_set(SETTINGS),
+    Stack.TRACING: telemetry.tracing(pod.NAMESPACE),
+    Stack.LOGS: telemetry.logs(NAMESPACE),
+    Stack.BACKUPS: backups("mlflow", "backup"),
 }
-CASES: Sequence[Case] = [*objectives.CASES, *servers.CASES, *cluster.CASES, *tensorflow.CASES]
+CASES: Sequence[Case] = [*objectives.CASES, *servers.CASES, *cluster.CASES, *tensorflow.CASES, *lost.CASES, *kept.CASES]
 SHARED = {"ErrorBudgetBurn", "NoTraffic", "ScrapeFailing", "AutoscalerAtMaximum", "AutoscalerBlind",
           "PodsUnschedulable", "SpotNodesReclaimed", "GpuIdle", "GpuErrors"}  # fmt: skip
 """What TensorFlow Serving has word for word, so that the model server's cases speak for both."""

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +10,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 
 from infra.clusters.eks.pod_logs import log_group
 from infra.clusters.eks.pod_logs import output as cloudwatch_output
+from infra.monitoring.alerts.telemetry import RECORDS_DROPPED
 from infra.monitoring.logging.loki import loki_store
 from infra.settings.logs import LokiSettings
 from tests.loopback import Loopback, Request, Response
 from tests.monitoring import server_lines
 from tests.monitoring.fluent_bit import AT, SECRET, Kept, binary, container, fluent_bit, pushed
-from tests.processes import HOST, until
+from tests.processes import HOST, free_port, until
 
 pytestmark = pytest.mark.slow
 
@@ -172,6 +175,21 @@ def test_after_a_restart_no_line_comes_twice_and_namespaces_are_kept_to(tmp_path
 
 def _all(loki: Loopback) -> list[Kept]:
     return [kept for request in loki.requests for kept in pushed(request)]
+
+
+def test_lines_that_the_store_refuses_for_good_are_counted_by_the_name_that_the_alert_has(tmp_path: Path) -> None:
+    output, port = loki_store(LOKI, LABELS, "copied").output, free_port()
+
+    def lost() -> bool:
+        told = httpx.get(f"http://{HOST}:{port}/api/v2/metrics/prometheus").text
+        return re.search(rf'(?m)^{RECORDS_DROPPED}\{{name="loki.0"\}} 2$', told) is not None
+
+    container(tmp_path, POD, "serving", "main", ["one", "two"])
+    with (
+        Loopback(lambda _: Response(status=400)) as loki,
+        fluent_bit(tmp_path, output, loki.url, port=port) as process,
+    ):
+        until(lost, "lines that are lost", processes=[process])
 
 
 def test_cloudwatch_gets_whole_lines_in_a_stream_for_each_container(tmp_path: Path, lines: list[str]) -> None:

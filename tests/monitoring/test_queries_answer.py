@@ -1,73 +1,61 @@
-"""Every query of the shipped dashboards and alerts, asked of a real Prometheus that reads real servers under load."""
+"""Every query of the shipped dashboards and alerts, asked of a real Prometheus.
 
-import json
+It reads real servers under load, and kube-state-metrics of the cluster around them.
+"""
+
 import math
-import re
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
 
-from inference_app.contract import ExecutionProvider, Route
-from infra.clusters.eks.cluster import EksCluster
-from infra.monitoring import queries
-from infra.monitoring.dashboards import GpuNodes
-from infra.monitoring.dashboards.panel import filled_in
-from infra.monitoring.service import MonitoredService, rule_set
-from infra.settings.monitoring import MonitoringSettings
-from tests.monitoring.scene import CANARY, STABLE, Scene, rules, scene
+from inference_app.contract import Route
+from infra.clusters.gpu import NODE_LABEL
+from infra.monitoring import cluster_metrics, queries
+from infra.monitoring.cluster_metrics import NODE_LABELS, POD_UNSCHEDULABLE, node_label
+from tests.monitoring import dcgm
+from tests.monitoring.asked import MISSED, SHIPPED, Asked, every_query
+from tests.monitoring.prometheus import exporter
+from tests.monitoring.scene import CANARY, SCRAPE, STABLE, Scene, scene
 from tests.processes import until
+from tests.programs.built import MissingProgramError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ELSEWHERE = {
-    r"\bDCGM_": "DCGM's exporter: needs a GPU",
-    r"\binference_gpu_": "needs a GPU",
-    r"\bkube_": "kube-state-metrics: needs a cluster",
-    r"\bkarpenter_": "Karpenter: needs a cluster",
-}
-"""Series that nothing on loopback has; promtool's cases stand in for them (test_alert_rules.py)."""
-
-
-MISSED = "MetricsMissing"
-"""Looks for what is not there; the last test takes the servers away."""
-
-SERVICE = SimpleNamespace(
-    namespace="serving", execution_provider=ExecutionProvider.CUDA, tracks={STABLE: None, CANARY: None}
-)
-SHIPPED = rule_set(
-    MonitoringSettings.model_validate({"objectives": {"p95LatencyMs": 100.0, "errorPercent": 0.1}}),
-    cast("MonitoredService", SERVICE),
-    GpuNodes(spot_labels=EksCluster.spot_labels),
-)
-"""The alerts of the stack's first cluster, of which its manifest has the rules."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One query, and where it stands."""
-
-    where: str
-    name: str
-    query: str
-
-    @property
-    def excuse(self) -> str | None:
-        """Why it cannot answer here."""
-        return next((why for names, why in ELSEWHERE.items() if re.search(names, self.query)), None)
+SPOT, LOST = ("g6.xlarge", "g5.xlarge", "g5.xlarge", "g4dn.xlarge"), 2
+"""Machines of the spot nodes, and which of them the cloud takes away; the last has no price."""
+ON_DEMAND = ("g6.xlarge",)
 
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Generator[Scene]:
-    """The scene after half a minute of load, which goes on."""
-    with scene(tmp_path_factory.mktemp("scene")) as running, running.load():
+    """The scene after some load, which goes on; one of five GPU nodes is gone, and a pod waits for another."""
+    gpus = [
+        dcgm.Gpu(node="spot-0", pod="model-server-stable-0", values=dcgm.AT_WORK),
+        dcgm.Gpu(node="spot-1", pod="model-server-canary-0", values=dcgm.AT_WORK),
+        dcgm.Gpu(node="spot-2", values=dcgm.BROKEN),
+    ]
+    with ExitStack() as stack:
+        told = stack.enter_context(dcgm.told(gpus))
+        beside = [exporter("nvidia-dcgm-exporter", told.url.removeprefix("http://"), SCRAPE)]
+        try:
+            running = stack.enter_context(scene(tmp_path_factory.mktemp("scene"), beside))
+        except MissingProgramError as missing:
+            pytest.skip(str(missing))
+        running.cluster.join("system", "m7i.xlarge")
+        running.cluster.join("on-demand", *ON_DEMAND)
+        spot = running.cluster.join("spot", *SPOT)
+        stack.enter_context(running.load())
+        until(lambda: nodes_of(running) == len(spot) + len(ON_DEMAND), "nodes that are told of")
+        running.cluster.leave(spot[LOST])
+        waits = lambda: running.prometheus.vector(POD_UNSCHEDULABLE)  # noqa: E731
+        until(waits, "pod that an autoscaler wants and no node takes", 120)
         for _ in range(6):
             running.stray()
             time.sleep(4)  # several scrapes see each change
@@ -76,40 +64,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Generator[Scene]:
 
 @pytest.fixture(scope="module")
 def asked(busy: Scene) -> list[Asked]:
-    return [*shown(busy.objects), *watched(busy.objects), *scaled(busy.objects)]
-
-
-def shown(objects: Sequence[Mapping[str, Any]]) -> Iterator[Asked]:
-    """Every query of every dashboard, as Grafana would fill it in, and what marks the times of events."""
-    boards = [each for each in objects if "grafana_dashboard" in each["metadata"].get("labels", {})]
-    for board in [json.loads(text) for each in boards for text in each["data"].values()]:
-        targets = [
-            (f"{panel['title']}: {target['legendFormat']}", target["expr"])
-            for panel in board["panels"]
-            for target in panel.get("targets", [])
-        ]
-        events = [(each["name"], each["expr"]) for each in board["annotations"]["list"]]
-        for name, query in [*targets, *events]:
-            yield Asked(where=board["title"], name=name, query=filled_in(query, rate_seconds=30, range_seconds=60))
-
-
-def watched(objects: Sequence[Mapping[str, Any]]) -> Iterator[Asked]:
-    """What every alert looks at, whether it fires or not: the rule without its condition."""
-    judged = {rule["expr"]: rule for rule in rules(objects) if "alert" in rule}
-    for alert in SHIPPED.alerts:
-        rule = judged.pop(f"{alert.value} {alert.condition}")
-        if alert.name != MISSED:
-            name = f"{alert.name} {rule['labels'].get('window', '')}"
-            yield Asked(where="alert", name=name.strip(), query=alert.value)
-    assert not judged
-
-
-def scaled(objects: Sequence[Mapping[str, Any]]) -> Iterator[Asked]:
-    """What the canary's autoscaler asks; the stable track's asks the same of pods that no request waits for."""
-    for each in [each for each in objects if each["kind"] == "ScaledObject" and CANARY in each["metadata"]["name"]]:
-        for number, trigger in enumerate(each["spec"]["triggers"]):
-            if query := trigger["metadata"].get("query"):
-                yield Asked(where=f"autoscaling of {CANARY}", name=f"{trigger['type']} {number}", query=query)
+    return every_query(busy.objects)
 
 
 def test_every_query_of_dashboards_alerts_and_autoscaling_answers_with_more_than_zeros(
@@ -117,15 +72,60 @@ def test_every_query_of_dashboards_alerts_and_autoscaling_answers_with_more_than
 ) -> None:
     wrong: list[Asked] = []
     for each in asked:
-        found = busy.prometheus.vector(each.query)
-        values = [value for _, value in found if math.isfinite(value) and value]
-        if bool(values) is bool(each.excuse):
+        series, values = answered(busy, each)
+        if bool(values) is not each.can_answer:
             wrong.append(each)
-        answer = f"{max(values):.4g}" if values else each.excuse or "NOTHING"
-        table.append((each.where, each.name, str(len(found)), answer))
+        table.append((each.where, each.name, str(series), each.answer(values)))
 
     assert wrong == []
     assert len(asked) > 50
+
+
+def answered(busy: Scene, asked: Asked) -> tuple[int, list[float]]:
+    """Number of series, and those values that are something; asked again for a while where there are none.
+
+    A queue may be empty at the moment of a scrape, and a slow machine may look when the last mistake is long ago.
+    """
+    deadline = time.monotonic() + (30 if asked.can_answer else 0)
+    while True:
+        found = busy.prometheus.vector(asked.query, asked.at)
+        values = [value for _, value in found if math.isfinite(value) and value]
+        if values or time.monotonic() > deadline:
+            return len(found), values
+        busy.stray()
+        time.sleep(1)
+
+
+def nodes_of(busy: Scene) -> int:
+    """GPU nodes that Prometheus has just heard of."""
+    return len(busy.prometheus.vector(f'{NODE_LABELS}{{{node_label(NODE_LABEL[0])}="{NODE_LABEL[1]}"}}'))
+
+
+def test_the_cost_of_nodes_is_counted_from_their_labels_in_the_cluster(busy: Scene, asked: list[Asked]) -> None:
+    told = {
+        each.name: {tuple(labels.values()): value for labels, value in busy.prometheus.vector(each.query, each.at)}
+        for each in asked
+        if each.where.endswith("Cost")
+    }
+    (spot,) = told["On spot: spot"].values()
+    (per_hour,) = told["Cost per hour: per hour"].values()
+    (unpriced,) = told["Nodes without a price: nodes"].values()
+
+    assert (spot, unpriced) == (0.75, 1)
+    assert per_hour == pytest.approx(0.35 + 0.45 + 0.8)
+    assert told["GPU nodes by instance type: {{type}} {{capacity}}"] == {
+        ("spot", "g6.xlarge"): 1,
+        ("spot", "g5.xlarge"): 1,
+        ("spot", "g4dn.xlarge"): 1,
+        ("on demand", "g6.xlarge"): 1,
+    }
+
+
+def test_every_name_that_rules_have_of_the_clusters_objects_is_one_that_they_are_told_by(busy: Scene) -> None:
+    names = {value for value in vars(cluster_metrics).values() if isinstance(value, str) and value.startswith("kube_")}
+
+    assert len(names) > 8
+    assert {name for name in names if not busy.prometheus.vector(f"last_over_time({name}[5m])")} == set()
 
 
 def test_every_rule_is_judged_without_an_error_and_trouble_is_seen(busy: Scene) -> None:
@@ -135,6 +135,19 @@ def test_every_rule_is_judged_without_an_error_and_trouble_is_seen(busy: Scene) 
     seen = {(each["labels"]["alertname"], each["labels"].get("track")) for each in busy.prometheus.alerts()}
     assert ("RequestsRefused", CANARY) in seen
     assert ("RequestsRefused", STABLE) not in seen
+
+
+def test_trouble_of_the_cluster_is_seen_too_and_no_other(busy: Scene) -> None:
+    def seen() -> dict[str, str] | None:
+        """Who wants more, by the alert's name, once somebody does."""
+        found = [each["labels"] for each in busy.prometheus.alerts()]
+        told = {each["alertname"]: each.get("horizontalpodautoscaler", "") for each in found}
+        return told if {"AutoscalerAtMaximum", "PodsUnschedulable"} <= set(told) else None
+
+    told = until(seen, "alerts of the cluster", 60)
+
+    assert told["AutoscalerAtMaximum"] == "keda-hpa-model-server-canary"
+    assert "AutoscalerBlind" not in told
 
 
 def _judged(busy: Scene) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import pytest
 from inference_app.contract import Env
 from inference_app.process import ServerProcess
 from inference_app.settings import Settings
+from infra.monitoring.alerts import telemetry
 from infra.monitoring.tracing import collector
 from infra.serving import pod
 from infra.settings.served import ModelSettings
@@ -26,6 +27,7 @@ SERVING = ServingSettings.model_validate({"gpus": 0, "tracing": {"sampleRatio": 
 QUESTIONS = versions.questions(versions.found(Settings().model_repository))
 ID = "4bf92f3577b34da6a3ce929d0e0e473{}"
 CALLER = "00f067aa0ba902b7"
+SPANS_SENT = "otelcol_exporter_sent_spans_total"
 STAGES = ["preprocess", "batch.wait", "model_forward", "postprocess"]
 
 
@@ -65,7 +67,8 @@ def test_a_request_is_found_in_jaeger_below_its_caller_with_its_stages_and_what_
         process.until("ready")
         status = ask(process, trace)
         spans = whole(store, trace)
-        until(lambda: sent(store) == len(spans), "count of the spans that the collector sent")
+        until(lambda: counted(store, SPANS_SENT) == len(spans), "count of the spans that the collector sent")
+        refused = counted(store, telemetry.SPANS_REFUSED)
     by_name = {span["operationName"]: span for span in spans}
     request = by_name["POST /predict"]
     tags = {tag["key"]: tag["value"] for tag in request["tags"]}
@@ -79,11 +82,13 @@ def test_a_request_is_found_in_jaeger_below_its_caller_with_its_stages_and_what_
     assert [stage["startTime"] for stage in stages] == sorted(stage["startTime"] for stage in stages)
     assert all(0 <= stage["duration"] <= request["duration"] for stage in stages)
     assert (tags["inference.model"], tags["http.response.status_code"], tags["span.kind"]) == ("digits", 200, "server")
+    assert refused == 0
 
 
-def sent(store: TraceStore) -> int:
-    """Spans that the collector says it sent."""
-    return sum(map(int, re.findall(r"(?m)^otelcol_exporter_sent_spans\{.*\} (\d+)$", httpx.get(store.metrics).text)))
+def counted(store: TraceStore, metric: str) -> int:
+    """One of the collector's counters, over all its labels; -1 where it tells of none."""
+    found = re.findall(rf"(?m)^{metric}\{{.*\}} (\d+)$", httpx.get(store.metrics).text)
+    return sum(map(int, found)) if found else -1
 
 
 def parents(span: dict[str, Any]) -> list[str]:
@@ -117,6 +122,28 @@ def test_the_collector_keeps_what_jaeger_was_not_there_for(store: TraceStore) ->
             spans = whole(store, trace)
 
     assert {span["traceID"] for span in spans} == {trace}
+
+
+def test_spans_that_are_lost_are_counted_by_the_names_that_the_alert_has(store: TraceStore) -> None:
+    room = {"sizer": "items", "queue_size": 600}
+    patience = {"initial_interval": "200ms", "max_interval": "200ms", "max_elapsed_time": "1s"}
+    with store.collector(sending_queue=room, retry_on_failure=patience) as running:
+        until(lambda: taken(store, 500), "collector that takes spans", processes=[running])
+        full = taken(store, 500)
+        until(lambda: counted(store, telemetry.SPANS_GIVEN_UP) == 500, "spans that are given up", 60, [running])
+        refused = counted(store, telemetry.SPANS_REFUSED)
+
+    assert (full, refused) == (False, 500)
+
+
+def taken(store: TraceStore, count: int) -> bool:
+    """Whether the collector has room for so many spans, and is there."""
+    spans = [{"traceId": ID.format(6), "spanId": f"{number + 1:016x}", "name": "made up"} for number in range(count)]
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+    try:
+        return httpx.post(f"{store.endpoint}/v1/traces", json=body, timeout=20).is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_server_answers_without_a_collector_says_so_and_traces_again_when_there_is_one(store: TraceStore) -> None:

@@ -26,9 +26,11 @@ class TraceStore:
         self.endpoint = f"http://{HOST}:{self._taken}"
         self.metrics = f"http://{HOST}:{self._metrics}/metrics"
 
-    def collector(self) -> Process:
-        """Takes OTLP over HTTP at `endpoint`."""
-        return self._process("otelcol", collector.configuration())
+    def collector(self, **exporter: Any) -> Process:
+        """Takes OTLP over HTTP at `endpoint`; `exporter` has settings of its exporter that take the place of others."""
+        configuration = collector.configuration()
+        configuration["exporters"]["otlp_grpc"] |= exporter
+        return self._process("otelcol", configuration)
 
     def jaeger(self) -> Process:
         """Has the traces that the collector sent it."""

@@ -18,6 +18,7 @@ PROGRAMS = {
     "kube-controller-manager": ("kubernetes", "kube-controller-manager"),
     "kube-scheduler": ("kubernetes", "kube-scheduler"),
     "kwok": ("kwok", "kwok"),
+    "kube-state-metrics": ("kube-state-metrics", "kube-state-metrics"),
     "karpenter-kwok": ("karpenter", "kwok"),
     "keda-operator": ("keda", "operator"),
     "keda-adapter": ("keda", "adapter"),
@@ -25,6 +26,7 @@ PROGRAMS = {
     "prometheus": ("prometheus", "prometheus"),
     "otelcol": ("collector", "collector"),
     "jaeger": ("jaeger", "jaeger"),
+    "restic": ("restic", "restic"),
 }
 # What a program on PATH must be at least: the version whose rules the tests hold, and an etcd that tells watchers how
 # far it is (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/).

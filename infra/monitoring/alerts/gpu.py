@@ -60,10 +60,10 @@ def errors() -> Alert:
     ours = "".join(f" != {xid}" for xid in APPLICATION_XIDS)
     return Alert(
         name="GpuErrors",
-        value=f"max by (Hostname, gpu) ({GPU_XID})",
+        value=f"max by (hostname, gpu) ({GPU_XID})",
         condition=f"> 0{ours}",
         minutes=1,
         severity=Severity.WARNING,
-        summary="GPU {{ $labels.gpu }} of {{ $labels.Hostname }} reported an error",
+        summary="GPU {{ $labels.gpu }} of {{ $labels.hostname }} reported an error",
         first="Its number is XID {{ $value }}. Drain the node; a new one takes its place.",
     )

@@ -33,7 +33,7 @@ def board(subject: Subject, gpus: GpuNodes) -> Board:
 
 
 def _use(subject: Subject, gpus: GpuNodes) -> list[Panel]:
-    gpu = f"max by (Hostname, UUID) (avg_over_time({GPU_UTILISATION}[{IDLE_WINDOW}]))"
+    gpu = f"max by (UUID) (avg_over_time({GPU_UTILISATION}[{IDLE_WINDOW}]))"
     return [
         Panel(
             title="GPU nodes",

@@ -11,6 +11,8 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicySpecArgsDict
 
 from infra.charts import release
 from infra.clusters.cluster import LogStore, ServiceAccount
+from infra.monitoring import service_monitor
+from infra.monitoring.alerts import telemetry
 from infra.monitoring.logging.pipeline import METRICS_PORT, Folders, configuration
 from infra.monitoring.namespace import NAMESPACE
 from infra.namespaces.network import from_namespace, policy, to_dns
@@ -28,10 +30,14 @@ FILE = "pipeline.yaml"
 
 @dataclass(frozen=True, kw_only=True)
 class FluentBitArgs:
-    """Lines of `namespaces`, of all where it is empty, go to `store`; `after` brings the namespace of monitoring."""
+    """Lines of `namespaces`, of all where it is empty, go to `store`; `after` brings the namespace of monitoring.
+
+    `runbooks` is where alerts send people.
+    """
 
     namespaces: Sequence[str]
     store: LogStore
+    runbooks: str
     chart_mirror: str | None = None
     after: Sequence[pulumi.Resource] = ()
 
@@ -49,6 +55,12 @@ class FluentBit(pulumi.ComponentResource):
             metadata={"name": NAME, "namespace": NAMESPACE},
             spec=network_policy(args.store),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after] or None),
+        )
+        service_monitor.define(
+            name,
+            {"name": NAME, "namespace": NAMESPACE},
+            {"PrometheusRule": {"groups": telemetry.logs(NAMESPACE).groups(args.runbooks)}},
+            pulumi.ResourceOptions(parent=self, depends_on=[*args.after] or None),
         )
         installed = release(
             name,

@@ -57,8 +57,10 @@ def telemetry() -> dict[str, Any]:
 
     https://opentelemetry.io/docs/collector/internal-telemetry/
     """
-    reader = {"pull": {"exporter": {"prometheus": {"host": "0.0.0.0", "port": PORTS[METRICS]}}}}  # noqa: S104
-    return {"metrics": {"readers": [reader]}}
+    listens = {"host": "0.0.0.0", "port": PORTS[METRICS]}  # noqa: S104
+    # Counters end in `_total`, as the alerts and the documentation have them: by default some versions leave it out.
+    exporter = {"prometheus": {**listens, "without_type_suffix": False}}
+    return {"metrics": {"readers": [{"pull": {"exporter": exporter}}]}}
 
 
 def memory_limiter() -> dict[str, Any]:

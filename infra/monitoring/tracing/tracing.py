@@ -1,12 +1,13 @@
-"""Traces on one cluster: the collector that takes them, and Jaeger, which keeps them."""
+"""Traces on one cluster: the collector that takes them, Jaeger, which keeps them, and who tells of those lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
+from infra.monitoring import service_monitor
+from infra.monitoring.alerts import telemetry
 from infra.monitoring.tracing import collector, jaeger, pod
 from infra.monitoring.tracing.collector import Collector, CollectorArgs
 from infra.monitoring.tracing.jaeger import Jaeger, JaegerArgs
@@ -20,7 +21,7 @@ class TracingArgs:
     """Pods of the namespaces `clients` send traces, beside those that the settings name.
 
     `namespace` brings the one of that name. Prometheus and Grafana are in the namespace `monitoring`, and `after`
-    brings the definitions of Prometheus' objects.
+    brings the definitions of Prometheus' objects; `runbooks` is where alerts send people.
     """
 
     settings: TraceStoreSettings
@@ -28,6 +29,7 @@ class TracingArgs:
     namespace: pulumi.Resource
     clients: Sequence[str]
     monitoring: str
+    runbooks: str
     after: Sequence[pulumi.Resource]
 
 
@@ -62,13 +64,14 @@ class Tracing(pulumi.ComponentResource):
             CollectorArgs(namespace=args.namespace, clients=clients, scraper=args.monitoring),
             child,
         )
-        kubernetes.apiextensions.CustomResource(
+        service_monitor.define(
             name,
-            api_version="monitoring.coreos.com/v1",
-            kind="PodMonitor",
-            metadata={"name": pod.NAMESPACE, "namespace": args.monitoring},
-            spec=pod_monitor_spec(),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+            {"name": pod.NAMESPACE, "namespace": args.monitoring},
+            {
+                "PodMonitor": pod_monitor_spec(),
+                "PrometheusRule": {"groups": telemetry.tracing(pod.NAMESPACE).groups(args.runbooks)},
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=args.after),
         )
         self.register_outputs({"url": self.url})
 

@@ -21,7 +21,7 @@ NODE_LABELS = {
     *(cluster_metrics.node_label(key) for key, _ in GPUS.spot_labels),
 }
 OF_THE_CLUSTER = {
-    name: NODE_LABELS if name == cluster_metrics.NODE_LABELS else {"Hostname", "UUID", "gpu", "modelName", *ON_A_SERIES}
+    name: NODE_LABELS if name == cluster_metrics.NODE_LABELS else {"hostname", "UUID", "gpu", "modelName", *ON_A_SERIES}
     for key, name in vars(cluster_metrics).items()
     if key.isupper() and isinstance(name, str) and re.fullmatch(r"(DCGM|kube)_\w+", name)
 }

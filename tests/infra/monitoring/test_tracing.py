@@ -23,6 +23,7 @@ DEPLOYMENT, CONFIG = "kubernetes:apps/v1:Deployment", f"{CORE}:ConfigMap"
 SERVICE, CLAIM = f"{CORE}:Service", f"{CORE}:PersistentVolumeClaim"
 POLICY, BUDGET = "kubernetes:networking.k8s.io/v1:NetworkPolicy", "kubernetes:policy/v1:PodDisruptionBudget"
 MONITOR = "kubernetes:monitoring.coreos.com/v1:PodMonitor"
+RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 JAEGER, COLLECTOR = "inference:monitoring:Jaeger", "inference:monitoring:Collector"
 OTHER = "random:index/randomId:RandomId"
 BOTH = ("traces-collector", "traces-jaeger")
@@ -39,6 +40,7 @@ def preview(**changes: object) -> Plan:
             clients=["serving"],
             monitoring="watchers",
             after=[random.RandomId("definitions", byte_length=1)],
+            runbooks="https://example.com/alerts.md",
         )
         made = Tracing("traces", args, opts)
         pulumi.export("url", made.url)
@@ -86,7 +88,7 @@ def test_each_program_has_its_objects_in_one_namespace_which_is_there_before(pla
     shared = [CONFIG, POLICY, DEPLOYMENT, SERVICE]
     placed = [each for each in plan.resources if each.inputs.get("metadata", {}).get("namespace") == "tracing"]
 
-    assert children(plan, "inference:monitoring:Tracing") == Counter([JAEGER, COLLECTOR, MONITOR])
+    assert children(plan, "inference:monitoring:Tracing") == Counter([JAEGER, COLLECTOR, MONITOR, RULE])
     assert children(plan, COLLECTOR) == Counter([*shared, BUDGET])
     assert children(plan, JAEGER) == Counter([*shared, CLAIM])
     assert len(placed) == 2 * len(shared) + 2
@@ -157,6 +159,16 @@ def test_spans_come_from_the_server_and_the_settings_namespaces_and_go_to_jaeger
     assert [[port["port"] for port in rule["ports"]] for rule in out] == [[53, 53], [4317]]
     assert whose(out[1]["to"][0]) == "jaeger"
     assert "egress" not in plan.one(POLICY, "traces-jaeger").inputs["spec"]
+
+
+def test_lost_spans_are_told_once_prometheus_knows_rules_and_lead_to_the_runbook(plan: Plan) -> None:
+    rule = plan.one(RULE)
+    ((alert,),) = [group["rules"] for group in rule.inputs["spec"]["groups"]]
+
+    assert rule.inputs["metadata"]["namespace"] == "watchers"
+    assert waits_for(plan, rule, plan.one(OTHER, "definitions"))
+    assert alert["annotations"]["runbook_url"] == "https://example.com/alerts.md#spanslost"
+    assert alert["expr"].count('namespace="tracing"') == 2
 
 
 def test_the_server_finds_the_collector_and_the_collector_jaeger(plan: Plan) -> None:

@@ -17,6 +17,9 @@ class Stack(StrEnum):
     TRACKS = "one in two tracks, of which the canary has no pods at night"
     TENSORFLOW = "TensorFlow Serving on GPUs"
     LOCAL = "the model server on Docker"
+    TRACING = "the collector and Jaeger"
+    LOGS = "Fluent Bit"
+    BACKUPS = "backups"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ def _rendered(template: str, labels: Mapping[str, str], value: str) -> str:
 
 
 def series(name: str, **labels: str) -> str:
-    """A series of the namespace that every case is about."""
+    """A series of the namespace that a service's cases are about."""
     return _series(name, {"namespace": "serving", **labels})
 
 

@@ -8,7 +8,7 @@ SCALER = {"horizontalpodautoscaler": "keda-hpa-model-server"}
 PREFIX = "kube_horizontalpodautoscaler"
 WANTED = series("kube_deployment_spec_replicas", deployment="model-server")
 PENDING = series("kube_pod_status_unschedulable", pod="a")
-GPU = {"pod": "a", "gpu": "0", "Hostname": "node-1"}
+GPU = {"pod": "a", "gpu": "0", "hostname": "node-1"}
 UTILISATION = series("DCGM_FI_DEV_GPU_UTIL", **GPU)
 XID = series("DCGM_FI_DEV_XID_ERRORS", **GPU)
 
@@ -97,7 +97,7 @@ CASES = [
     Case(alert="GpuIdle", what="one of two", after=8 * HOUR,
          given={UTILISATION: "0x480", series("DCGM_FI_DEV_GPU_UTIL", **GPU | {"pod": "b"}): "9x480"}),
     Case(alert="GpuErrors", what="fell off the bus", given={XID: "0x10 79x20"},
-         fires=(Fired(labels={"Hostname": "node-1", "gpu": "0"}, value="79"),)),
+         fires=(Fired(labels={"hostname": "node-1", "gpu": "0"}, value="79"),)),
     Case(alert="GpuErrors", what="a program's own fault", given={XID: "31x30"}),
     Case(alert="GpuErrors", what="none", given={XID: "0x30"}),
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from infra.preview import Plan
 from infra.preview.checks import check_plan, check_resource
 from tests.infra.samples import children, on_cluster, waits_for
 
+RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 RELEASE, POLICY = "kubernetes:helm.sh/v3:Release", "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 OTHER = "random:index/randomId:RandomId"
 
@@ -33,7 +34,13 @@ def preview(*namespaces: str, mirror: str | None = None) -> Plan:
             secrets={"SECRET": ("copied", "password")},
         )
         prometheus = random.RandomId("prometheus", byte_length=1)
-        args = FluentBitArgs(namespaces=namespaces, store=store, chart_mirror=mirror, after=[prometheus])
+        args = FluentBitArgs(
+            namespaces=namespaces,
+            store=store,
+            chart_mirror=mirror,
+            after=[prometheus],
+            runbooks="https://example.com/alerts.md",
+        )
         FluentBit("fluent-bit", args, opts)
 
     return on_cluster(build)
@@ -56,9 +63,17 @@ def pipeline(values: Any) -> Any:
 
 
 def test_the_agent_owns_its_policy_and_its_chart(plan: Plan) -> None:
-    assert children(plan, "inference:monitoring:FluentBit") == Counter([POLICY, RELEASE])
+    assert children(plan, "inference:monitoring:FluentBit") == Counter([POLICY, RELEASE, RULE])
     assert plan.one(RELEASE).inputs["namespace"] == ACCOUNT.namespace == "monitoring"
     assert [str(failure) for failure in check_plan(plan).failures] == []
+
+
+def test_lost_lines_are_told_once_prometheus_knows_rules_and_lead_to_the_runbook(plan: Plan) -> None:
+    rule = plan.one(RULE)
+    ((alert,),) = [group["rules"] for group in rule.inputs["spec"]["groups"]]
+
+    assert waits_for(plan, rule, plan.one(OTHER, "prometheus"))
+    assert alert["annotations"]["runbook_url"] == "https://example.com/alerts.md#loglineslost"
 
 
 @pytest.mark.parametrize("name", ["role", "prometheus"])
