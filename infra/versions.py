@@ -10,7 +10,8 @@ import yaml
 @cache
 def pinned() -> dict[str, Any]:
     """The file's content: `kubernetes` by minor version, `charts` and `images` by name."""
-    return yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
 def kubernetes_versions() -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from infra.compatibility.hardware import because
 from infra.settings.access import GroupName
 from infra.settings.azure import Uuid
 from infra.settings.clusters import (
@@ -23,9 +24,8 @@ from infra.settings.model import Settings, distinct, unit
 UP_TO_ON_DEMAND_PRICE = -1.0
 """What Azure takes as a maximum price for "never more than on demand"."""
 
-# https://learn.microsoft.com/azure/virtual-machines/sizes/overview, the NC family. NV A10 v5 is left out: its sizes are
-# parts of a GPU, and AKS gives it a GRID driver, 570, where CUDA 13 needs 580
-# (https://github.com/Azure/aks-gpu/blob/main/driver_config.yml). V100 is too old for CUDA 13.
+# https://learn.microsoft.com/azure/virtual-machines/sizes/overview, the NC family without what
+# infra/compatibility/table.yaml refuses.
 AZURE_VM_SIZES: Mapping[str, GpuInstanceType] = {
     "Standard_NC4as_T4_v3": GpuInstanceType("T4", 1, 16),
     "Standard_NC8as_T4_v3": GpuInstanceType("T4", 1, 16),
@@ -59,7 +59,7 @@ class AksSystemPoolSettings(Settings):
 
 def _gpu_vm_size(size: str) -> str:
     if size not in AZURE_VM_SIZES:
-        raise ValueError(f"must be a known GPU size: {', '.join(AZURE_VM_SIZES)}")
+        raise ValueError(f"must be a known GPU size: {', '.join(AZURE_VM_SIZES)}{because([size])}")
     return size
 
 

@@ -8,34 +8,29 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from infra.compatibility.hardware import because
+from infra.settings.aks import AZURE_VM_SIZES
+from infra.settings.instance_types import GpuInstanceType
 from infra.settings.model import Bounds, ByteQuantity, CpuQuantity, Settings, unit
 
 WHOLE = 100
 """Percent that the traffic of all deployments adds up to."""
 
-# https://learn.microsoft.com/azure/machine-learning/reference-managed-online-endpoints-vm-sku-list; NC*s_v3 and
-# ND40rs_v2 are left out: CUDA 13 no longer supports Volta.
-GPU_INSTANCE_TYPES = (
-    "Standard_NC4as_T4_v3",
-    "Standard_NC8as_T4_v3",
-    "Standard_NC16as_T4_v3",
-    "Standard_NC64as_T4_v3",
-    "Standard_NC24ads_A100_v4",
-    "Standard_NC48ads_A100_v4",
-    "Standard_NC96ads_A100_v4",
-    "Standard_NC40ads_H100_v5",
-    "Standard_NC80adis_H100_v5",
-    "Standard_ND96asr_v4",
-    "Standard_ND96amsr_A100_v4",
-    "Standard_ND96isr_H100_v5",
-)
+# https://learn.microsoft.com/azure/machine-learning/reference-managed-online-endpoints-vm-sku-list without what
+# infra/compatibility/table.yaml refuses.
+GPU_INSTANCE_TYPES: Mapping[str, GpuInstanceType] = {
+    **AZURE_VM_SIZES,
+    "Standard_ND96asr_v4": GpuInstanceType("A100", 8, 40),
+    "Standard_ND96amsr_A100_v4": GpuInstanceType("A100", 8, 80),
+    "Standard_ND96isr_H100_v5": GpuInstanceType("H100", 8, 80),
+}
 
 _GPU_FAMILIES = ("Standard_NC", "Standard_ND", "Standard_NV")
 
 
 def _gpu_that_runs_the_image(name: str) -> str:
     if name.startswith(_GPU_FAMILIES) and name not in GPU_INSTANCE_TYPES:
-        raise ValueError(f"must be a CPU type or one of {', '.join(GPU_INSTANCE_TYPES)}")
+        raise ValueError(f"must be a CPU type or one of {', '.join(GPU_INSTANCE_TYPES)}{because([name])}")
     return name
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Protocol, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from infra.compatibility.pins import outside
 from infra.settings.model import Bounds, Settings, unit
 from infra.versions import kubernetes_versions
 
@@ -28,7 +29,10 @@ class Capacity(StrEnum):
 
 def _supported(version: str) -> str:
     if version not in kubernetes_versions():
-        raise ValueError(f"must be one of {', '.join(kubernetes_versions())}, which the checks know")
+        why = outside(version)
+        raise ValueError(
+            f"must be one of {', '.join(kubernetes_versions())}, which the checks know" + (f": {why}" if why else "")
+        )
     return version
 
 

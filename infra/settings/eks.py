@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from infra.compatibility.hardware import because
 from infra.settings.access import GroupName
 from infra.settings.aws import LogRetentionDays
 from infra.settings.clusters import CloudClusterSettings, PoolSettings, gpu_pods
@@ -31,7 +32,7 @@ def _gpu_instance_types(types: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [name for name in types if name not in AWS_INSTANCE_TYPES]
     if unknown:
         families = ", ".join(sorted({name.split(".")[0] for name in AWS_INSTANCE_TYPES}))
-        raise ValueError(f"must be known GPU instance types (families {families})")
+        raise ValueError(f"must be known GPU instance types (families {families}){because(unknown)}")
     return types
 
 

@@ -29,7 +29,7 @@ def _family(prefix: str, gpu: str, memory_gib: int, counts: Mapping[str, int]) -
 _ONE_GPU = dict.fromkeys(("xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"), 1)
 _UP_TO_EIGHT = _ONE_GPU | {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8}
 
-# https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html; P3 is left out: CUDA 13 no longer supports Volta.
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html without what infra/compatibility/table.yaml refuses.
 AWS_INSTANCE_TYPES: Mapping[str, GpuInstanceType] = {
     **_family("g4dn", "T4", 16, _ONE_GPU | {"12xlarge": 4, "metal": 8}),
     **_family("g5", "A10G", 24, _UP_TO_EIGHT),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from infra.compatibility.hardware import because
 from infra.settings.instance_types import AWS_INSTANCE_TYPES
 
 _UP_TO_4XLARGE = ("large", "xlarge", "2xlarge", "4xlarge")
@@ -31,7 +32,9 @@ def has_local_storage(instance_type: str) -> bool:
 def _offered(instance_type: str) -> str:
     if instance_type not in GPU_TYPES and instance_type not in CPU_TYPES:
         families = sorted({name.rpartition(".")[0] for name in (*GPU_TYPES, *CPU_TYPES)})
-        raise ValueError(f"must be a known SageMaker instance type (families {', '.join(families)})")
+        raise ValueError(
+            f"must be a known SageMaker instance type (families {', '.join(families)}){because([instance_type])}"
+        )
     return instance_type
 
 

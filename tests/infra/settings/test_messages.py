@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from infra.compatibility.pins import outside
 from infra.preview import run
 from infra.settings import SettingsError, load
 from infra.settings.serving import RESERVED_NAMESPACES
@@ -29,7 +30,7 @@ def void(_: object) -> None:
         ("aws.accountId", "1234", "must match ^[0-9]{12}$, got 1234"),
         ("aws.region", "", 'must match ^[a-z]{2}(-[a-z]+)+-[0-9]$, got ""'),
         ("eks.kubernetesVersion", 1.36, "must be text (put it in quotes), got 1.36"),
-        ("eks.kubernetesVersion", "1.20", "must be one of 1.36, which the checks know, got 1.20"),
+        ("eks.kubernetesVersion", "1.20", f"must be one of 1.36, which the checks know: {outside('1.20')}, got 1.20"),
         ("eks.gpuTimeSlices", 0, "must be at least 1, got 0"),
         ("eks.gpuTimeSlices", 17, "must be at most 16, got 17"),
         ("eks.systemPool.nodes", 1, "must be at least 2, got 1"),

@@ -1,0 +1,1 @@
+"""What goes together and until when: GPUs, drivers, CUDA, Kubernetes, charts, images."""
