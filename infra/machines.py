@@ -11,6 +11,7 @@ from infra.preview.plan import Plan, Resource
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
+MANAGED_CLUSTER = "azure-native:containerservice:ManagedCluster"
 AGENT_POOL = "azure-native:containerservice:AgentPool"
 ENDPOINT_CONFIGURATION = "aws:sagemaker/endpointConfiguration:EndpointConfiguration"
 SCALABLE_TARGET = "aws:appautoscaling/target:Target"
@@ -102,6 +103,19 @@ def _node_pool(resource: Resource, inputs: Mapping[str, Any], plan: Plan) -> Ite
     )
 
 
+def _first_pools(resource: Resource, inputs: Mapping[str, Any], plan: Plan) -> Iterator[Machines]:
+    del plan
+    for pool in inputs.get("agentPoolProfiles", ()):
+        yield Machines(
+            service=Service.AKS,
+            resource=resource,
+            instance_types=[pool["vmSize"]],
+            capacity=Capacity.ON_DEMAND,
+            minimum=pool["count"],
+            maximum=pool["count"],
+        )
+
+
 def _agent_pool(resource: Resource, inputs: Mapping[str, Any], plan: Plan) -> Iterator[Machines]:
     del plan
     scaled = inputs.get("enableAutoScaling")
@@ -149,6 +163,7 @@ def _deployment(resource: Resource, inputs: Mapping[str, Any], plan: Plan) -> It
 _READERS = {
     NODE_GROUP: _node_group,
     NODE_POOL: _node_pool,
+    MANAGED_CLUSTER: _first_pools,
     AGENT_POOL: _agent_pool,
     ENDPOINT_CONFIGURATION: _endpoint,
     ONLINE_DEPLOYMENT: _deployment,

@@ -5,6 +5,7 @@ import pytest
 
 from infra.clouds.cloud import Cloud, Stack
 from infra.clouds.existing import Existing
+from infra.clusters.draining import Drains
 from infra.images.model_image import ModelImage, ModelImageArgs
 from infra.preview import Plan, run
 from infra.preview.checks import check_plan
@@ -29,7 +30,9 @@ def in_cloud(image: ImageSettings | None) -> tuple[Plan, dict[str, Any]]:
     seen: dict[str, Any] = {}
 
     def program() -> None:
-        stack = Stack(settings=StackSettings.model_construct(image=image), name="platform-test", tags={})
+        stack = Stack(
+            settings=StackSettings.model_construct(image=image), name="platform-test", tags={}, drains=Drains()
+        )
         cloud: Cloud = Existing(stack, SETTINGS)
         seen.update(name=cloud.name, registry=cloud.registry, clusters=cloud.clusters())
         seen["endpoints"] = cloud.endpoints("image", [])
@@ -57,7 +60,9 @@ def test_the_image_is_built_into_that_repository() -> None:
     image = ImageSettings(repository=REPOSITORY)
 
     def program() -> None:
-        stack = Stack(settings=StackSettings.model_construct(image=image), name="platform-test", tags={})
+        stack = Stack(
+            settings=StackSettings.model_construct(image=image), name="platform-test", tags={}, drains=Drains()
+        )
         registry = Existing(stack, SETTINGS).registry
         assert registry is not None
         ModelImage("image", ModelImageArgs(settings=image, registries={"existing": registry}))

@@ -4,6 +4,7 @@ import pytest
 from infra.clouds.azure.cloud import Azure
 from infra.clouds.cloud import Stack
 from infra.clusters.cluster import ServiceAccount
+from infra.clusters.draining import Drains
 from infra.preview import Plan, run
 from tests.infra.samples import AKS, AZURE, REMOVED, T4, settings
 
@@ -16,7 +17,7 @@ def preview(**blocks: object) -> Plan:
 
     def program() -> None:
         assert stack.azure
-        cloud = Azure(Stack(settings=stack, name="platform-test", tags={}), stack.azure)
+        cloud = Azure(Stack(settings=stack, name="platform-test", tags={}, drains=Drains()), stack.azure)
         cloud.clusters()
         cloud.endpoints("example.azurecr.io/model-server@sha256:0", [])
 
@@ -65,7 +66,9 @@ def test_a_vault_is_the_clusters_store_and_needs_no_further_readers() -> None:
 
     def program() -> None:
         assert stack.azure
-        (cluster,) = Azure(Stack(settings=stack, name="platform-test", tags={}), stack.azure).clusters()
+        (cluster,) = Azure(
+            Stack(settings=stack, name="platform-test", tags={}, drains=Drains()), stack.azure
+        ).clusters()
         store = cluster.secret_store("secrets", ServiceAccount(namespace="operators", name="reader"), ["a"])
         assert store
         pulumi.export("url", store.provider["azurekv"]["vaultUrl"])

@@ -1,0 +1,1 @@
+"""What a stack costs in a month: its plan, priced by a dated table."""
