@@ -1,20 +1,39 @@
-"""`python -m infra.pulumi_cli up|preview|destroy --stack dev`: the real Pulumi CLI, found or installed."""
+"""`python -m infra.pulumi_cli up|preview|drift|destroy --stack dev`: the real Pulumi CLI, found or installed."""
 
 import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pulumi.automation import PulumiCommand
 
+from infra import held_data, stack_state
 from infra.preview import StackFileError, stack_file
 
 ROOT = Path(__file__).parents[1]
 
+PACK = "infra/policy/pack"
+ENVIRONMENT = ROOT / ".venv-policy"
+"""The policy pack's. Where it is missing the engine waits for the pack for ever."""
+
 # `--run-program`: without it `destroy` skips delete hooks and reads no settings.
-ARGUMENTS = {"preview": ["--diff"], "up": [], "destroy": ["--run-program"]}
+ARGUMENTS = {
+    "preview": ["--diff", "--policy-pack", PACK],
+    "up": ["--policy-pack", PACK],
+    "destroy": ["--run-program"],
+    "drift": ["--refresh", "--expect-no-changes", "--diff"],
+}
+
+COMMANDS = {"drift": "preview"}
+"""Pulumi's own name of an operation where it has another."""
+
+EXISTING = frozenset({"destroy", "drift"})
+"""A stack that is not there has nothing of that, and to make it would write into the stack file."""
+
+PARTIAL = frozenset({"--target", "-t", "--exclude", "--exclude-protected"})
+"""Options with which `destroy` leaves a part of the stack alone, which is for the engine to judge."""
 
 TOKENS = "the cluster's kubeconfig asks it for tokens"
 PROGRAMS = {
@@ -38,15 +57,40 @@ def main(arguments: list[str] | None = None) -> int:
     lacking = list(missing(key.rpartition(":")[2] for key in stack.config))
     if lacking:
         return _refuse("; ".join(lacking))
+    if PACK in ARGUMENTS[options.operation] and not (ENVIRONMENT / "bin/python").exists():
+        return _refuse(f"the policy pack has no environment: run `make {ENVIRONMENT.name}/installed`")
     try:
         pulumi = executable()
     except Exception as error:  # noqa: BLE001 the installer raises whatever its shell script meets
         return _refuse(
             f"there is no pulumi on PATH and it could not be installed ({error}); see https://www.pulumi.com/docs/install"
         )
-    select = [pulumi, "stack", "select", "--create", options.stack]
-    run = [pulumi, options.operation, "--stack", options.stack, *ARGUMENTS[options.operation], *more]
-    return subprocess.call(select, cwd=ROOT) or subprocess.call(run, cwd=ROOT)
+    return _call(pulumi, options.operation, options.stack, more)
+
+
+def _call(pulumi: str, operation: str, stack: str, more: Sequence[str]) -> int:
+    create = [] if operation in EXISTING else ["--create"]
+    if code := subprocess.call([pulumi, "stack", "select", *create, stack], cwd=ROOT):
+        return code
+    whole = PARTIAL.isdisjoint(argument.partition("=")[0] for argument in more)
+    if operation == "destroy" and whole and (reason := _against_destroying(pulumi, stack)):
+        return _refuse(reason)
+    return subprocess.call(
+        [pulumi, COMMANDS.get(operation, operation), "--stack", stack, *ARGUMENTS[operation], *more], cwd=ROOT
+    )
+
+
+def _against_destroying(pulumi: str, stack: str) -> str | None:
+    """Why not to begin; where nothing speaks against it, say what data goes."""
+    try:
+        resources = stack_state.read(pulumi, ROOT, stack)
+    except stack_state.StateError as error:
+        return str(error)
+    if reason := held_data.refusal(stack, resources):
+        return reason
+    for line in held_data.warning(stack, resources):
+        print(line, file=sys.stderr, flush=True)
+    return None
 
 
 def missing(blocks: Iterable[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict
 
+from infra.settings.backups import BackupSettings
 from infra.settings.logs import CloudLogSettings
 
 
@@ -76,6 +77,19 @@ class LogStore:
     egress: Sequence[NetworkPolicyEgressRuleArgsDict]
     identity: Identity = Identity()
     secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupStore:
+    """Where backups are kept, as restic names it, with the variables that it needs; the way, and who writes there.
+
+    https://restic.readthedocs.io/en/stable/030_preparing_a_new_repo.html
+    """
+
+    repository: pulumi.Input[str]
+    egress: Sequence[NetworkPolicyEgressRuleArgsDict]
+    variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    identity: Identity = Identity()
 
 
 class Cluster(Protocol):
@@ -173,6 +187,13 @@ class Cluster(Protocol):
 
     def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
         """The cloud's store of lines, where `account` may write; None where the cloud collects them itself, or none.
+
+        `name` is the logical name of what that takes.
+        """
+        ...
+
+    def backup_store(self, name: str, account: ServiceAccount, settings: BackupSettings) -> BackupStore | None:
+        """The cluster's own store, in its cloud, where `account` may write; None where no cloud of the stack runs it.
 
         `name` is the logical name of what that takes.
         """

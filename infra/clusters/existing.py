@@ -9,8 +9,17 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 
-from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, LogStore, SecretStore, ServiceAccount
+from infra.clusters.cluster import (
+    Access,
+    BackupStore,
+    Identity,
+    InternalLoadBalancer,
+    LogStore,
+    SecretStore,
+    ServiceAccount,
+)
 from infra.settings import SettingsError
+from infra.settings.backups import BackupSettings
 from infra.settings.existing import ExistingSettings, LoadBalancerSettings
 from infra.settings.logs import CloudLogSettings
 
@@ -71,6 +80,10 @@ class ExistingCluster(pulumi.ComponentResource):
         del name, account, secrets
 
     def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
+        """None: no cloud of the stack runs the cluster."""
+        del name, account, settings
+
+    def backup_store(self, name: str, account: ServiceAccount, settings: BackupSettings) -> BackupStore | None:
         """None: no cloud of the stack runs the cluster."""
         del name, account, settings
 

@@ -11,13 +11,17 @@ from pulumi_azure_native.keyvault import VaultPropertiesArgsDict
 
 @dataclass(frozen=True, kw_only=True)
 class KeyVaultArgs:
-    """Only `subnet_ids` and `public_access_cidrs` reach the vault; purge protection, once on, stays for good."""
+    """Only `subnet_ids` and `public_access_cidrs` reach the vault; purge protection, once on, stays for good.
+
+    `protect` lets Pulumi refuse to delete it.
+    """
 
     resource_group_name: pulumi.Input[str]
     tenant_id: str
     subnet_ids: Sequence[pulumi.Input[str]] = ()
     public_access_cidrs: Sequence[IPv4Network] = ()
     purge_protection: bool = True
+    protect: bool = False
 
 
 class KeyVault(pulumi.ComponentResource):
@@ -32,7 +36,7 @@ class KeyVault(pulumi.ComponentResource):
             name,
             resource_group_name=args.resource_group_name,
             properties=vault_properties(args),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self.vault_id, self.uri = vault.id, vault.properties.vault_uri.apply(str)
         self.register_outputs({"vaultId": self.vault_id, "uri": self.uri})

@@ -174,6 +174,12 @@ def agent_pool(name: str, placement: Placement, pool: PoolArgs, parent: pulumi.R
         scale_set_eviction_policy=containerservice.ScaleSetEvictionPolicy.DELETE if pool.is_spot else None,
         spot_max_price=pool.max_price if pool.is_spot else None,
         upgrade_settings=upgrades(pool),
-        # The autoscaler owns the number, which Azure asks for all the same.
-        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["count"] if pool.gpu else None),
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            # The autoscaler owns the number, which Azure asks for all the same.
+            ignore_changes=["count"] if pool.gpu else None,
+            # The provider's own order would leave pods without a node: for names that a program gives it deletes first
+            # (https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/provider.go).
+            delete_before_replace=False,
+        ),
     )

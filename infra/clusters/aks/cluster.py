@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_azure_native import containerservice
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
+from infra.clouds.azure.identity import BuiltInRole
 from infra.clouds.azure.key_vault import KeyVault
 from infra.clouds.azure.network import AzureNetwork
 from infra.clusters.aks.agent_pools import (
@@ -20,14 +21,24 @@ from infra.clusters.aks.agent_pools import (
     priorities,
     system_pool,
 )
+from infra.clusters.aks.backup_account import BackupAccount, BackupAccountArgs
 from infra.clusters.aks.context import AksContext
 from infra.clusters.aks.control_plane import ControlPlane
 from infra.clusters.aks.identities import Identities
 from infra.clusters.aks.identity import Right, Scopes, WorkloadIdentity, WorkloadIdentityArgs, rights, secret_reader
 from infra.clusters.aks.kubeconfig import certificate_authority, kubeconfig
-from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, LogStore, SecretStore, ServiceAccount
+from infra.clusters.cluster import (
+    Access,
+    BackupStore,
+    Identity,
+    InternalLoadBalancer,
+    LogStore,
+    SecretStore,
+    ServiceAccount,
+)
 from infra.settings.aks import AksSettings
 from infra.settings.azure import AzureSettings
+from infra.settings.backups import BackupSettings
 from infra.settings.clusters import SYSTEM_POOL
 from infra.settings.logs import CloudLogSettings, LogSettings
 
@@ -82,6 +93,7 @@ class AksCluster(pulumi.ComponentResource):
     # (https://learn.microsoft.com/azure/aks/concepts-storage#storage-classes).
     storage_class = "managed-csi"
     shared_storage_class = "azurefile-nfs-encrypted"
+    _backups: BackupAccount | None = None
     internal_load_balancer = InternalLoadBalancer(
         # https://learn.microsoft.com/azure/aks/internal-lb
         annotations={"service.beta.kubernetes.io/azure-load-balancer-internal": "true"},
@@ -143,6 +155,15 @@ class AksCluster(pulumi.ComponentResource):
     def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:
         """None: Azure's own agent collects lines (`infra.clusters.aks.pod_logs`)."""
         del name, account, settings
+
+    def backup_store(self, name: str, account: ServiceAccount, settings: BackupSettings) -> BackupStore | None:
+        """A storage account of the cluster's own, the same for all who ask; each gets a container."""
+        if self._backups is None:
+            args = BackupAccountArgs(context=self._context, settings=settings)
+            self._backups = BackupAccount(f"{self.name}-backups", args, pulumi.ResourceOptions(parent=self))
+        container = self._backups.container(account.namespace)
+        right = Right(name="backups", role=BuiltInRole.STORAGE_BLOB_DATA_CONTRIBUTOR, scope=container.id)
+        return self._backups.store(container, self._workload_identity(name, account, [right]).carried)
 
     def secret_reader(self, name: str, account: ServiceAccount, vault: KeyVault) -> pulumi.Output[str]:
         """Let an account read every secret of a vault; the client ID of the identity that its pods then take."""

@@ -10,7 +10,6 @@ import pulumi_aws as aws
 
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.pod_role import PodRole, PodRoleArgs
-from infra.settings.eks import EksSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +40,13 @@ NODE_ADDONS = (
 )
 """Credentials, network and proxy: they run on every node, so they are there before the first."""
 
+VOLUME_DRIVER = "aws-ebs-csi-driver"
+
 CLUSTER_ADDONS = (
     Addon(name="coredns"),
     Addon(name="metrics-server"),
-    Addon(
-        name="aws-ebs-csi-driver",
-        service_account="ebs-csi-controller-sa",
-        managed_policy="service-role/AmazonEBSCSIDriverPolicy",
-    ),
 )
-"""Names, pod metrics and volumes: they need nodes to run on."""
+"""Names and pod metrics: they need nodes to run on."""
 
 SHARED_STORAGE_ADDON = Addon(
     name="aws-efs-csi-driver",
@@ -60,9 +56,20 @@ SHARED_STORAGE_ADDON = Addon(
 """Volumes in EFS (https://docs.aws.amazon.com/eks/latest/userguide/efs-csi.html)."""
 
 
-def cluster_addons(settings: EksSettings) -> list[Addon]:
+def cluster_addons(context: EksContext) -> list[Addon]:
     """What runs on the cluster's nodes."""
-    return [*CLUSTER_ADDONS, *([SHARED_STORAGE_ADDON] if settings.shared_storage else [])]
+    volumes = volume_driver(context.tags)
+    return [*CLUSTER_ADDONS, volumes, *([SHARED_STORAGE_ADDON] if context.eks.shared_storage else [])]
+
+
+def volume_driver(tags: Mapping[str, str]) -> Addon:
+    """Volumes in EBS, each with `tags` (https://docs.aws.amazon.com/eks/latest/userguide/ebs-csi.html)."""
+    return Addon(
+        name=VOLUME_DRIVER,
+        configuration={"controller": {"extraVolumeTags": dict(tags)}},
+        service_account="ebs-csi-controller-sa",
+        managed_policy="service-role/AmazonEBSCSIDriverPolicy",
+    )
 
 
 class Addons(pulumi.ComponentResource):
@@ -89,8 +96,14 @@ class Addons(pulumi.ComponentResource):
             configuration_values=json.dumps(addon.configuration) if addon.configuration else None,
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after, *self._roles(addon)]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*after, *self._roles(addon)], hooks=self._drain(addon)
+            ),
         )
+
+    def _drain(self, addon: Addon) -> pulumi.ResourceHookBinding | None:
+        drains = self._context.drains
+        return drains.of_volumes if drains and addon.name == VOLUME_DRIVER else None
 
     def _roles(self, addon: Addon) -> list[PodRole]:
         if addon.service_account is None or addon.managed_policy is None:

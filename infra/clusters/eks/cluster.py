@@ -8,13 +8,24 @@ import pulumi_kubernetes as kubernetes
 
 from infra.clouds.aws.iam import Role, RoleArgs, trust
 from infra.clouds.aws.network import Network
-from infra.clusters.cluster import Access, Identity, InternalLoadBalancer, LogStore, SecretStore, ServiceAccount
+from infra.clusters.cluster import (
+    Access,
+    BackupStore,
+    Identity,
+    InternalLoadBalancer,
+    LogStore,
+    SecretStore,
+    ServiceAccount,
+)
+from infra.clusters.draining import Drains
 from infra.clusters.eks import karpenter, node_groups, shared_storage
 from infra.clusters.eks.addons import NODE_ADDONS, Addons, cluster_addons
+from infra.clusters.eks.backup_bucket import BackupBucket, BackupBucketArgs
 from infra.clusters.eks.context import EksContext
 from infra.clusters.eks.control_plane import ControlPlane, ControlPlaneArgs
 from infra.clusters.eks.identity import access_policy
 from infra.clusters.eks.karpenter import Karpenter, KarpenterArgs
+from infra.clusters.eks.kubeconfig import kubeconfig
 from infra.clusters.eks.load_balancer_controller import (
     LOAD_BALANCER_CLASS,
     LoadBalancerController,
@@ -27,6 +38,7 @@ from infra.clusters.eks.pod_role import PodRole, PodRoleArgs
 from infra.clusters.eks.shared_storage import SharedStorage, SharedStorageArgs
 from infra.clusters.gpu import NODE_TAINT
 from infra.settings.aws import AwsSettings
+from infra.settings.backups import BackupSettings
 from infra.settings.clusters import SYSTEM_POOL
 from infra.settings.eks import EksSettings, GpuPoolSettings
 from infra.settings.logs import CloudLogSettings
@@ -35,7 +47,7 @@ from infra.settings.office_hours import OfficeHoursSettings
 
 @dataclass(frozen=True, kw_only=True)
 class EksClusterArgs:
-    """`name` is the cluster's name in AWS; `tags` reach what the cluster itself launches."""
+    """`name` is the cluster's name in AWS; `tags` reach what the cluster itself launches, `drains` guard its end."""
 
     aws: AwsSettings
     eks: EksSettings
@@ -44,6 +56,7 @@ class EksClusterArgs:
     tags: Mapping[str, str]
     chart_mirror: str | None = None
     office_hours: OfficeHoursSettings | None = None
+    drains: Drains | None = None
 
 
 class EksCluster(pulumi.ComponentResource):
@@ -64,6 +77,7 @@ class EksCluster(pulumi.ComponentResource):
     has_external_secrets = False
     storage_class = "gp3-encrypted"
     shared_storage_class: str | None = None
+    _backups: BackupBucket | None = None
     # https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/
     internal_load_balancer = InternalLoadBalancer(
         load_balancer_class=LOAD_BALANCER_CLASS,
@@ -93,9 +107,10 @@ class EksCluster(pulumi.ComponentResource):
             tags=args.tags,
             chart_mirror=args.chart_mirror,
             office_hours=args.office_hours,
+            drains=args.drains,
         )
         system, gpu_groups = self._node_groups(context, args.network)
-        addons = Addons(f"{name}-cluster", context, cluster_addons(args.eks), after=[system], opts=child)
+        addons = Addons(f"{name}-cluster", context, cluster_addons(context), after=[system], opts=child)
         self.kubeconfig = kubeconfig(context, plane.cluster.endpoint, plane.cluster.certificate_authority.data)
         self.provider = kubernetes.Provider(
             name,
@@ -134,6 +149,13 @@ class EksCluster(pulumi.ComponentResource):
         """A log group of CloudWatch."""
         args = PodLogsArgs(context=self._context, account=account, retention_days=settings.retention_days)
         return PodLogs(name, args, pulumi.ResourceOptions(parent=self)).store
+
+    def backup_store(self, name: str, account: ServiceAccount, settings: BackupSettings) -> BackupStore | None:
+        """A bucket of the cluster's own, the same for all who ask; each gets what lies below its namespace."""
+        if self._backups is None:
+            args = BackupBucketArgs(context=self._context, settings=settings)
+            self._backups = BackupBucket(f"{self.name}-backups", args, pulumi.ResourceOptions(parent=self))
+        return self._backups.store(name, account)
 
     def _node_groups(self, context: EksContext, network: Network) -> tuple[NodeGroup, list[NodeGroup]]:
         """The system group, and a group for every GPU pool."""
@@ -203,34 +225,3 @@ class EksCluster(pulumi.ComponentResource):
             managed_policies=NODE_POLICIES,
         )
         return Role(f"{self.name}-{kind}", args, pulumi.ResourceOptions(parent=self))
-
-
-def kubeconfig(
-    context: EksContext, endpoint: pulumi.Input[str], certificate_authority: pulumi.Input[str]
-) -> pulumi.Output[str]:
-    """A kubeconfig without credentials, the same text at every run: the AWS CLI fetches a token when it is used."""
-    return pulumi.Output.json_dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": context.name,
-                    "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority},
-                }
-            ],
-            "contexts": [{"name": context.name, "context": {"cluster": context.name, "user": context.name}}],
-            "current-context": context.name,
-            "users": [{"name": context.name, "user": {"exec": _token_command(context)}}],
-        }
-    )
-
-
-def _token_command(context: EksContext) -> dict[str, object]:
-    arguments = ["eks", "get-token", "--cluster-name", context.name, "--region", context.aws.region]
-    return {
-        "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "command": "aws",
-        "args": arguments,
-        "interactiveMode": "Never",
-    }

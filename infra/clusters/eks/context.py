@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from infra.clusters.draining import Drains
 from infra.settings.aws import AwsSettings
 from infra.settings.eks import EksSettings, GpuPoolSettings
 from infra.settings.office_hours import OfficeHoursSettings
@@ -12,7 +13,10 @@ from infra.settings.office_hours import OfficeHoursSettings
 
 @dataclass(frozen=True, kw_only=True)
 class EksContext:
-    """One cluster: its settings, and its name twice, as text and as what exists once the control plane does."""
+    """One cluster: its settings, and its name twice, as text and as what exists once the control plane does.
+
+    `drains` are what its controllers end after; None leaves them unguarded.
+    """
 
     aws: AwsSettings
     eks: EksSettings
@@ -21,6 +25,7 @@ class EksContext:
     tags: Mapping[str, str]
     chart_mirror: str | None
     office_hours: OfficeHoursSettings | None
+    drains: Drains | None = None
 
     def hours(self, pool: GpuPoolSettings) -> tuple[OfficeHoursSettings, int] | None:
         """When a pool's group has its usual nodes, and its nodes at other times; None where these are the same."""

@@ -42,7 +42,9 @@ class LoadBalancerController(pulumi.ComponentResource):
             namespace="kube-system",
             values=values(context, args.vpc_id),
             mirror=context.chart_mirror,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[role], hooks=context.drains.of_load_balancers if context.drains else None
+            ),
         )
         self.register_outputs({"release": controller.name})
 
@@ -61,4 +63,6 @@ def values(context: EksContext, vpc_id: pulumi.Input[str]) -> dict[str, Any]:
         # while the controller starts.
         "enableServiceMutatorWebhook": False,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+        # Of the load balancers, target groups and security groups that it makes.
+        "defaultTags": dict(context.tags),
     }

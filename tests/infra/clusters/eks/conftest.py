@@ -7,6 +7,7 @@ import pytest
 
 from infra.clouds.aws.network import Network, NetworkArgs
 from infra.clouds.aws.provider import aws_providers
+from infra.clusters.draining import Drains
 from infra.clusters.eks import EksCluster, EksClusterArgs
 from infra.preview import Plan, run
 from tests.infra.samples import settings
@@ -30,6 +31,7 @@ def preview_eks(changes: dict[str, object] | None = None, *, preview: bool = Fal
             name="platform-test",
             tags=TAGS,
             office_hours=stack.office_hours,
+            drains=Drains(),
         )
         EksCluster("eks", args, opts)
 
