@@ -1,34 +1,13 @@
 """The `training` block."""
 
-import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from infra.settings.cron import CronSchedule
 from infra.settings.image import ImageByDigest
 from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
 from infra.settings.storage import NfsSettings, ObjectUrl, OneOf
-
-# https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax
-_CRON_PART = re.compile(r"(\*|[0-9]+(-[0-9]+)?)(/[1-9][0-9]*)?")
-_CRON_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-
-
-def _cron(schedule: str) -> str:
-    fields = [field.split(",") for field in schedule.split(" ")]
-    if len(fields) != len(_CRON_BOUNDS) or not all(
-        _in_bounds(part, *bounds) for parts, bounds in zip(fields, _CRON_BOUNDS, strict=True) for part in parts
-    ):
-        raise ValueError('must be minute, hour, day, month and weekday in figures, as "0 3 * * 1"')
-    return schedule
-
-
-def _in_bounds(part: str, least: int, most: int) -> bool:
-    if not _CRON_PART.fullmatch(part):
-        return False
-    times, _, _ = part.partition("/")
-    numbers = [int(number) for number in times.split("-") if number != "*"]
-    return numbers == sorted(numbers) and all(least <= number <= most for number in numbers)
 
 
 class ModelVolumeSettings(OneOf):
@@ -75,7 +54,7 @@ class TrainingSettings(Settings):
     """Where the trained versions are written."""
     data: DataSettings | None = None
     """What it reads; absent where the code brings its own, as the shipped one does."""
-    schedule: Annotated[str, AfterValidator(_cron)] | None = None
+    schedule: CronSchedule | None = None
     """When a run starts by itself, in cron's five fields and UTC: `"0 3 * * 1"`. Absent: only by hand."""
     retries: Annotated[int, Field(ge=0, le=10), unit("runs")] = 2
     """Further runs after one that failed. A node that is taken back, and wrong usage (exit status 2), do not count."""

@@ -13,12 +13,13 @@ from pulumi_kubernetes.core.v1 import PodSpecArgsDict, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict
 
+from infra.backups.kept import Kept
 from infra.clusters.cluster import Access, Cluster, Identity, ServiceAccount
 from infra.namespaces.network import policy, to_dns, to_object_store, to_peer
 from infra.pods import restricted
 from infra.pods.volumes import claim_spec, nfs_claim
 from infra.settings.training import TrainingSettings
-from infra.training.job_spec import DATA, container, cron_job_spec, pod_spec
+from infra.training.job_spec import DATA, MODELS, container, cron_job_spec, pod_spec
 from infra.training.tracking import Tracking
 
 NAMESPACE = "training"
@@ -47,6 +48,8 @@ class TrainingJob(pulumi.ComponentResource):
     """Trains the model when asked, on a GPU node if it has GPUs, and writes it to a volume."""
 
     start: str
+    kept: Kept | None = None
+    """The volume that the stack makes; None where the models are on another."""
     namespace = NAMESPACE
 
     def __init__(self, name: str, args: TrainingJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -65,6 +68,8 @@ class TrainingJob(pulumi.ComponentResource):
                 parent=self, depends_on=[args.namespace, *identity.after, *args.cluster.ready, *args.after]
             ),
         )
+        if args.settings.model.size:
+            self.kept = Kept(namespace=NAMESPACE, folders={"models": MODELS}, after=[args.namespace])
         self.start = f"kubectl -n {NAMESPACE} create job --from=cronjob/{JOB} {JOB}-1"
         self.register_outputs({"start": self.start})
 

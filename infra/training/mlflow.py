@@ -11,10 +11,11 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict
 
+from infra.backups.kept import BACKUP_LABELS, Kept, PostgresDatabase
 from infra.clusters.cluster import Access, Cluster, Identity, ServiceAccount
 from infra.namespaces.network import from_peers, peer, policy, to_anywhere, to_dns, to_object_store, to_peer
 from infra.settings.mlflow import MlflowSettings
-from infra.training.mlflow_pod import NAME, NAMESPACE, PORT, PORT_NAME, URI_KEY, Database, pod_spec
+from infra.training.mlflow_pod import ARTIFACTS_FOLDER, NAME, NAMESPACE, PORT, PORT_NAME, URI_KEY, Database, pod_spec
 from infra.training.postgres import PORT as POSTGRES_PORT
 from infra.training.postgres import Postgres, PostgresArgs
 from infra.training.tracking import Tracking
@@ -31,19 +32,22 @@ ROLLOUT_TIMEOUT = "20m"
 class MlflowArgs:
     """Pods of the namespaces `clients` may use the server, beside those that the settings name.
 
-    `namespace` brings the one of that name.
+    `namespace` brings the one of that name; with `backups`, their pods reach the database.
     """
 
     settings: MlflowSettings
     cluster: Cluster
     namespace: pulumi.Resource
     clients: Sequence[str] = ()
+    backups: bool = False
 
 
 class Mlflow(pulumi.ComponentResource):
     """Records runs and registers models, for pods of the cluster; whoever reaches it may write."""
 
     tracking: Tracking
+    kept: Kept | None
+    """What of it is the stack's to back up; None where others keep everything."""
     namespace = NAMESPACE
     open = f"kubectl -n {NAMESPACE} port-forward svc/{NAME} 5000:80, then http://localhost:5000"
 
@@ -57,7 +61,9 @@ class Mlflow(pulumi.ComponentResource):
             spec=policy(LABELS, from_peers(self._clients(), PORT), self._egress()),
             opts=self._child,
         )
-        self._deployment(self._database())
+        database = self._database()
+        self._deployment(database)
+        self.kept = self._kept(database.kept)
         kubernetes.core.v1.Service(
             name,
             metadata=self._metadata(),
@@ -96,7 +102,7 @@ class Mlflow(pulumi.ComponentResource):
                 database=NAME,
                 size=database.size or "",
                 storage_class=self._args.cluster.storage_class,
-                client=peer(NAMESPACE, LABELS),
+                clients=[peer(NAMESPACE, LABELS), *([peer(NAMESPACE, BACKUP_LABELS)] if self._args.backups else [])],
                 after=self._args.namespace,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -107,7 +113,19 @@ class Mlflow(pulumi.ComponentResource):
             string_data={URI_KEY: postgres.uri},
             opts=self._child,
         )
-        return Database(secret=secret.metadata.name.apply(str), after=[postgres.ready])
+        return Database(secret=secret.metadata.name.apply(str), after=[postgres.ready], kept=postgres.kept)
+
+    def _kept(self, database: PostgresDatabase | None) -> Kept | None:
+        folders = {ARTIFACTS: ARTIFACTS_FOLDER} if self._args.settings.artifacts.size else {}
+        if not (database or folders):
+            return None
+        return Kept(
+            namespace=NAMESPACE,
+            folders=folders,
+            database=database,
+            beside=LABELS if folders else {},
+            after=[self._args.namespace],
+        )
 
     def _deployment(self, database: Database) -> None:
         settings, identity = self._args.settings, self._identity()
@@ -158,7 +176,9 @@ class Mlflow(pulumi.ComponentResource):
                 "access_modes": ["ReadWriteOnce"],
                 "resources": {"requests": {"storage": size}},
             },
-            opts=self._child,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self._args.namespace], protect=not self._args.settings.delete_data
+            ),
         )
         return ARTIFACTS
 

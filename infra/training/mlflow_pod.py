@@ -14,6 +14,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from inference_app.contract import USER_ID
+from infra.backups.kept import PostgresDatabase
 from infra.pods import restricted
 from infra.settings.mlflow import ArtifactSettings, MlflowSettings
 from infra.versions import image
@@ -37,10 +38,11 @@ Anything else gets 403, which keeps web pages from reaching it by a name of thei
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """The Secret whose key `uri` has a database's address, and what brings the database."""
+    """The Secret whose key `uri` has a database's address, what brings the database, and what a backup dumps."""
 
     secret: pulumi.Input[str]
     after: Sequence[pulumi.Resource] = ()
+    kept: PostgresDatabase | None = None
 
 
 def server_image(settings: MlflowSettings) -> str:

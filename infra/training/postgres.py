@@ -3,6 +3,7 @@
 https://hub.docker.com/_/postgres and https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -18,7 +19,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgsDict
 
-from infra.namespaces.network import from_peers, policy
+from infra.backups.kept import PostgresDatabase
+from infra.namespaces.network import from_peers, peer, policy
 from infra.pods import restricted
 from infra.versions import image
 
@@ -36,14 +38,14 @@ SOCKETS, LOGIN = "/var/run/postgresql", "/run/secrets/postgresql"
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresArgs:
-    """`database` is also its user's name; only pods of `client` reach it; `after` brings the namespace."""
+    """`database` is also its user's name; only pods of `clients` reach it; `after` brings the namespace."""
 
     namespace: str
     object_name: str
     database: str
     size: str
     storage_class: str
-    client: NetworkPolicyPeerArgsDict
+    clients: Sequence[NetworkPolicyPeerArgsDict]
     after: pulumi.Resource
 
 
@@ -53,6 +55,8 @@ class Postgres(pulumi.ComponentResource):
     uri: pulumi.Output[str]
     """Where the database is, as SQLAlchemy reads it; a secret, since it has the password in it."""
     ready: pulumi.Resource
+    kept: PostgresDatabase
+    """What a backup dumps."""
 
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference:training:Postgres", name, None, opts)
@@ -66,7 +70,7 @@ class Postgres(pulumi.ComponentResource):
         kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata=self._metadata(),
-            spec=policy(self._labels, ingress=from_peers([args.client], PORT)),
+            spec=policy(self._labels, ingress=from_peers(args.clients, PORT)),
             opts=child,
         )
         service = kubernetes.core.v1.Service(
@@ -87,6 +91,15 @@ class Postgres(pulumi.ComponentResource):
             pulumi.Output.concat(
                 f"postgresql+psycopg2://{args.database}:", password.result, f"@{host}:{PORT}/{args.database}"
             )
+        )
+        self.kept = PostgresDatabase(
+            host=host,
+            port=PORT,
+            name=args.database,
+            login=login.metadata.name.apply(str),
+            key=PASSWORD,
+            size=args.size,
+            peer=peer(args.namespace, self._labels),
         )
         self.register_outputs({"host": host})
 

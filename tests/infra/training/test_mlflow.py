@@ -10,6 +10,7 @@ import pulumi
 import pulumi_random as random
 import pytest
 
+from infra.backups.kept import BACKUP_LABELS, Kept
 from infra.clusters.cluster import Access, ServiceAccount
 from infra.preview import Plan
 from infra.preview.checks import check_plan, check_resource
@@ -260,3 +261,36 @@ def test_a_wrong_key_a_wrong_type_and_a_missing_input_are_caught(plan: Plan, typ
     assert problems(**wrong_key) != []
     assert problems(replicas="one") != []
     assert problems(template=None) != []
+
+
+def test_pods_of_backups_reach_the_database_only_where_there_are_backups() -> None:
+    kept: list[Kept | None] = []
+
+    def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
+        namespace = random.RandomId("namespace", byte_length=1)
+        args = MlflowArgs(settings=MlflowSettings(), cluster=cluster, namespace=namespace, backups=True)
+        kept.append(Mlflow("mlflow", args, opts).kept)
+
+    with_backups = on_cloud(build, asked=[])
+    (database,) = openings(with_backups, "mlflow-postgresql", "ingress")
+    (found,) = kept
+
+    assert [each["podSelector"]["matchLabels"] for each in database["from"]][1:] == [BACKUP_LABELS]
+    assert found
+    assert found.folders == {"artifacts": "/artifacts"}
+    assert found.beside.items() <= with_backups.one(DEPLOYMENT).inputs["spec"]["template"]["metadata"]["labels"].items()
+    assert found.database
+    assert found.database.host == "mlflow-postgresql.mlflow.svc"
+
+
+def test_what_others_keep_is_not_the_stacks_to_back_up() -> None:
+    kept: list[Kept | None] = []
+
+    def build(cluster: Any, opts: pulumi.ResourceOptions) -> None:
+        namespace = random.RandomId("namespace", byte_length=1)
+        settings = MlflowSettings.model_validate({"database": EXTERNAL, "artifacts": {"url": BUCKET}}, strict=False)
+        kept.append(Mlflow("mlflow", MlflowArgs(settings=settings, cluster=cluster, namespace=namespace), opts).kept)
+
+    on_cloud(build, asked=[])
+
+    assert kept == [None]

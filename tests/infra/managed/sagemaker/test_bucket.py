@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from infra.managed.sagemaker.bucket import encrypted_only
+from infra.clouds.aws.private_bucket import encrypted_only
 from infra.preview import Plan
 
 
