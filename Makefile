@@ -8,7 +8,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all programs cluster-test monitoring-test drills check preview up destroy serve smoke train train-check docs docs-images lock clean
+.PHONY: help benchmark demo test test-all programs cluster-test monitoring-test backups-test engine-test drills check preview preflight costs ends-of-life up destroy audit drift serve smoke train train-check docs docs-images lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -21,12 +21,18 @@ demo: .venv/installed ## preview dev and prod offline, then serve the shipped mo
 test: .venv/installed ## lint, types, and every test that needs Python packages only
 	.venv/bin/python -m tests quick
 
-test-all: .venv/installed ## `test`, the demo, `monitoring-test`, `cluster-test`, and training from scratch
+test-all: .venv/installed ## `test`, the demo, the tests of backups, monitoring, clusters and the engine, and training from scratch
 	.venv/bin/python -m tests all
 
 cluster-test: programs ## every object on a real Kubernetes control plane; 20 minutes more the first time
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml \
 		--numprocesses 2 --dist loadfile --no-loadscope-reorder tests/cluster
+
+backups-test: programs ## make backups and bring them back, on a real PostgreSQL and a real restic
+	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/backups-tests.xml tests/backups
+
+engine-test: .venv/installed ## whole stacks up, changed and down on the real Pulumi engine, where `pulumi` is on PATH
+	.venv/bin/python -m pytest --quiet --timeout 900 --junitxml=build/engine-tests.xml tests/engine
 
 monitoring-test: programs ## metrics, alerts, traces and logs on a real Prometheus, Alertmanager, collector and Jaeger
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/monitoring-tests.xml tests/monitoring
@@ -43,10 +49,19 @@ programs: .venv/installed ## build the programs that tests run, with Go
 check: .venv/installed ## the fast part of `test`, under four minutes
 	.venv/bin/python -m tests check
 
-preview: .venv/installed ## what `up` would change: STACK=dev, with the real CLI and your credentials
+costs: .venv/installed ## what a month of the stack costs: STACK=dev, and AGAINST=main for what a change adds
+	.venv/bin/python -m infra.cost --stack $(STACK) $(if $(AGAINST),--against $(AGAINST))
+
+ends-of-life: .venv/installed ## until when the pinned versions are maintained
+	.venv/bin/python -m infra.compatibility
+
+preview: .venv/installed .venv-policy/installed ## what `up` would change: STACK=dev, with the real CLI and your credentials
 	.venv/bin/python -m infra.pulumi_cli preview --stack $(STACK)
 
-up: .venv/installed ## make the stack real: STACK=dev
+preflight: .venv/installed ## ask the clouds whether they would give what the stack may take: STACK=dev
+	.venv/bin/python -m infra.preflight --stack $(STACK)
+
+up: .venv/installed .venv-policy/installed ## make the stack real: STACK=dev
 	.venv/bin/python -m infra.pulumi_cli up --stack $(STACK)
 
 destroy: .venv/installed ## take the stack away again: STACK=dev
@@ -54,6 +69,12 @@ destroy: .venv/installed ## take the stack away again: STACK=dev
 
 smoke: .venv/installed ## ask every endpoint of the stack, compare with the golden output: STACK=dev
 	.venv/bin/python -m infra.smoke --stack $(STACK)
+
+audit: .venv/installed ## what `destroy` left behind in the stack's clouds: STACK=dev
+	.venv/bin/python -m infra.audit --stack $(STACK)
+
+drift: .venv/installed ## what the clouds have other than the program says, changing nothing: STACK=dev
+	.venv/bin/python -m infra.pulumi_cli drift --stack $(STACK)
 
 serve: .venv/installed ## the model server on this machine, http://127.0.0.1:8080/docs
 	.venv/bin/python -m inference_app
@@ -77,12 +98,14 @@ lock: .venv/installed ## resolve pyproject.toml's dependencies into the requirem
 	$(LOCK) --group cuda -o inference_app/requirements-cuda.txt -c inference_app/requirements-cpu.txt
 	$(LOCK) --group dev -o requirements-dev.txt -c requirements.txt -c inference_app/requirements-cpu.txt
 	$(LOCK) --group clients -o tests/inference_app/clients/scripts/requirements.txt
+	$(LOCK) --group policy -o infra/policy/pack/requirements.txt
+	$(LOCK) --group checkov -o tests/infra/policy/checkov/requirements.txt
 	$(LOCK) --group fuzz -o tests/inference_app/fuzz/requirements.txt
 	$(LOCK) --group training -o inference_app/training/requirements.txt
 	$(LOCK) --group training-cuda -o inference_app/training/requirements-cuda.txt -c inference_app/training/requirements.txt
 
 clean: ## remove environments and build products
-	rm -rf .venv .venv-training build
+	rm -rf .venv .venv-policy .venv-training build
 
 .venv/installed: $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
@@ -97,4 +120,10 @@ clean: ## remove environments and build products
 	@echo "Installing the pinned training packages into .venv-training"
 	@$(PYTHON) -m venv .venv-training
 	@.venv/bin/uv pip sync --python .venv-training/bin/python $<
+	@touch $@
+
+.venv-policy/installed: infra/policy/pack/requirements.txt | .venv/installed
+	@echo "Installing the policy pack's pinned packages into .venv-policy"
+	@.venv/bin/uv venv --quiet --allow-existing .venv-policy
+	@.venv/bin/uv pip sync --quiet --python .venv-policy/bin/python $<
 	@touch $@

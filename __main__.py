@@ -3,6 +3,7 @@
 import pulumi
 
 from infra.clouds.cloud import Cloud, Stack
+from infra.clusters.draining import Drains
 from infra.endpoint import Endpoint
 from infra.settings import load
 from infra.stack_images import stack_images
@@ -10,7 +11,8 @@ from infra.workloads import run_on
 
 settings = load()
 tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack(), "managed-by": "pulumi"}
-stack = Stack(settings=settings, name=f"{pulumi.get_project()}-{pulumi.get_stack()}", tags={**settings.tags, **tags})
+name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+stack = Stack(settings=settings, name=name, tags={**settings.tags, **tags}, drains=Drains())
 clouds: list[Cloud] = []
 endpoints: dict[str, Endpoint] = {}
 

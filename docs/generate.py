@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal, cast, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from docs.policy import policy_page
 from inference_app.contract import LATENCY_BUCKETS, METRICS, Metric
 from inference_app.settings import Settings as ServerSettings
+from infra.compatibility.page import page as compatibility_page
 from infra.settings.messages import model_in
 from infra.settings.stack import StackSettings
 
-SETTINGS_PAGE = Path(__file__).with_name("settings.md")
-METRICS_PAGE = Path(__file__).with_name("metrics.md")
+FOLDER = Path(__file__).parent
 
 _HEAD = """# Settings
 
@@ -188,6 +189,13 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(value, default=str)}`"
 
 
+PAGES = {
+    "compatibility.md": compatibility_page,
+    "metrics.md": metrics_page,
+    "policy.md": policy_page,
+    "settings.md": settings_page,
+}
+
 if __name__ == "__main__":
-    SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")
-    METRICS_PAGE.write_text(metrics_page(), encoding="utf-8")
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")

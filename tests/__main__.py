@@ -10,8 +10,10 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
-REPORTS = (BUILD / "tests.xml", BUILD / "monitoring-tests.xml", BUILD / "cluster-tests.xml")
-PYTEST = f"-m pytest --quiet --junitxml={REPORTS[0]} --ignore tests/cluster --ignore tests/monitoring"
+APART = ("backups", "cluster", "engine", "monitoring")
+"""Folders of tests that need more than Python packages; each has a `make` target."""
+REPORTS = [BUILD / "tests.xml", *(BUILD / f"{folder}-tests.xml" for folder in APART)]
+PYTEST = f"-m pytest --quiet --junitxml={REPORTS[0]} {' '.join(f'--ignore tests/{folder}' for folder in APART)}"
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,10 @@ TIERS["all"] = [
     *TIERS["quick"],
     Part("demo", "make demo"),
     PROGRAMS,
+    Part("backups", "make backups-test"),
     Part("monitoring", "make monitoring-test"),
     Part("cluster", "make cluster-test"),
+    Part("engine", "make engine-test"),
     Part("training", "make train-check"),
 ]
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "__main__.py", *sorted(ROOT.glob("infra/**/*.py")), *sorted(ROOT.glob("inference_app/**/*.py"))]
 COMPONENTS = (
     "addons",
+    "backups",
     "clusters",
     "images",
     "local",
@@ -30,6 +31,7 @@ COMPOSITION = (
 )
 """They put components together, and nothing but the program knows them."""
 SHARED_BY_COMPONENTS = {
+    "infra.backups.kept",
     "infra.charts",
     "infra.clusters.cluster",
     "infra.clusters.gpu",
@@ -106,7 +108,7 @@ def test_the_contract_needs_the_standard_library_only() -> None:
     assert outside == set()
 
 
-@pytest.mark.parametrize("room", ["serving", "addons", "monitoring", "workloads"])
+@pytest.mark.parametrize("room", ["serving", "addons", "backups", "monitoring", "workloads"])
 def test_what_runs_on_a_cluster_knows_no_cloud(room: str) -> None:
     clouds = ("aws", "azure", "eks", "aks")
     rooms = [f"infra.{kind}.{cloud}" for kind in ("clouds", "clusters", "settings") for cloud in clouds]
@@ -136,7 +138,9 @@ def test_a_cloud_knows_nothing_of_the_other(cloud: str, other: str) -> None:
 
 
 def test_settings_know_facts_and_no_component() -> None:
-    assert offences("infra.settings", "infra", but=("infra.settings", "infra.clusters.gpu", "infra.versions")) == []
+    facts = ("infra.settings", "infra.clusters.gpu", "infra.compatibility", "infra.versions")
+
+    assert offences("infra.settings", "infra", but=facts) == []
 
 
 def test_nothing_below_the_program_knows_it_or_its_preview() -> None:
@@ -173,7 +177,7 @@ def test_only_load_reads_the_stacks_configuration() -> None:
     reading = {
         name
         for name, path in zip(map(module, SOURCES), SOURCES, strict=True)
-        if within(name, "infra", "__main__") and not within(name, "infra.preview", "infra.smoke")
+        if within(name, "infra", "__main__") and not within(name, "infra.preflight", "infra.preview", "infra.smoke")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if (isinstance(node, ast.Attribute) and node.attr in READERS)
         or (isinstance(node, ast.alias) and node.name in READERS)

@@ -7,6 +7,7 @@ from typing import Protocol
 import pulumi
 
 from infra.clusters.cluster import Cluster
+from infra.clusters.draining import Drains
 from infra.endpoint import Endpoint
 from infra.images.registry import Registry
 from infra.settings import StackSettings
@@ -14,11 +15,15 @@ from infra.settings import StackSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """The stack's settings, its name in every cloud (`project-stack`), and the tags of all it makes."""
+    """The stack's settings, its name in every cloud (`project-stack`), the tags of all it makes.
+
+    And what its controllers end after: registered also where there is no cluster any more, `Drains` says why.
+    """
 
     settings: StackSettings
     name: str
     tags: Mapping[str, str]
+    drains: Drains
 
 
 class Cloud(Protocol):

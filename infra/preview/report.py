@@ -19,12 +19,16 @@ MANY = 3
 """Siblings of one type beyond this number share a line."""
 
 
-def report(plan: Plan, checked: Checked, files: list[Manifest]) -> Iterator[str]:
-    """Yield the lines of the whole report."""
+def report(
+    plan: Plan, checked: Checked, files: list[Manifest], judged: Mapping[str, Iterable[str]] | None = None
+) -> Iterator[str]:
+    """Yield the lines of the whole report; `judged` are further sections, lines by title."""
     yield from _section("Resources", tree(plan))
     yield from _section("Counts", counts(plan))
     yield from _section("Exports after `up`", exports(plan))
     yield from _section("Checks", checks(checked))
+    for title, lines in (judged or {}).items():
+        yield from _section(title, lines)
     yield from _section("Known only after `up`, in the manifests", open_values(plan, files))
     yield from _section("To apply by hand, in this order", steps(files))
     yield from _section("Failed checks", (str(failure) for failure in checked.failures))

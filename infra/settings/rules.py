@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from infra.settings import cluster_rules, kserve_rules, store_rules, tensorflow_serving_rules, tracing_rules
+from infra.settings import (
+    cluster_rules,
+    compatibility_rules,
+    kserve_rules,
+    store_rules,
+    tensorflow_serving_rules,
+    tracing_rules,
+)
 from infra.settings.azure_ml import AzureMlSettings, Compute
+from infra.settings.budget import MOST_EMAILS
 from infra.settings.image import Variant
 from infra.settings.model import Bounds, Settings
 from infra.settings.runtime import Runtime
@@ -38,6 +46,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "model.source": ("serving",),
     "training": (CLUSTERS, "training.image|image"),
     "mlflow": (CLUSTERS,),
+    "backups": (CLUSTERS, "mlflow|training"),
+    "budget.awsMonthlyUsd": ("aws",),
+    "budget.azureMonthlyUsd": ("azure",),
     "security": (CLUSTERS,),
     "security.trivy": ("serving|training|mlflow",),
 }
@@ -177,6 +188,16 @@ def sources_are_for_clusters(stack: StackSettings) -> str | None:
     return None
 
 
+def budgets_tell_somebody(stack: StackSettings) -> str | None:
+    """An alarm that nobody hears is none, and AWS sends one to ten addresses at most."""
+    if not stack.budget or 1 <= len(stack.budget_emails) <= MOST_EMAILS:
+        return None
+    return (
+        f"budget.emails must name 1 to {MOST_EMAILS} addresses, as must monitoring.alarmEmails where it names none, "
+        f"got {len(stack.budget_emails)}; change it"
+    )
+
+
 RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     blocks_have_what_they_stand_on,
     gpu_targets_have_a_gpu_image,
@@ -185,9 +206,11 @@ RULES: tuple[Callable[[StackSettings], str | None], ...] = (
     azure_ml_finds_its_cluster,
     pools_of_azure_ml_are_used,
     sources_are_for_clusters,
+    budgets_tell_somebody,
     *cluster_rules.RULES,
     *store_rules.RULES,
     *kserve_rules.RULES,
     *tensorflow_serving_rules.RULES,
     *tracing_rules.RULES,
+    *compatibility_rules.RULES,
 )

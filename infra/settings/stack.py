@@ -10,6 +10,8 @@ from infra.settings.aws import AwsSettings
 from infra.settings.aws_lambda import LambdaSettings
 from infra.settings.azure import AzureSettings
 from infra.settings.azure_ml import AzureMlSettings
+from infra.settings.backups import BackupSettings
+from infra.settings.budget import BudgetSettings
 from infra.settings.container_instances import ContainerInstancesSettings
 from infra.settings.eks import EksSettings
 from infra.settings.existing import ExistingSettings
@@ -65,6 +67,8 @@ class StackSettings(Settings):
     """Training of the model on every cluster of the stack."""
     mlflow: MlflowSettings | None = None
     """MLflow server on every cluster of the stack."""
+    backups: BackupSettings | None = None
+    """Backups of what MLflow and the training keep on every cluster of the stack."""
     security: SecuritySettings | None = None
     """What watches every cluster of the stack."""
     sagemaker: SageMakerSettings | None = None
@@ -79,11 +83,19 @@ class StackSettings(Settings):
     """The stack on this machine's Docker."""
     monitoring: MonitoringSettings | None = None
     """Monitoring on every cluster of the stack, and alarms for its managed endpoints."""
+    budget: BudgetSettings | None = None
+    """What a month may cost in each cloud, and who hears when it is about to cost more."""
 
     @property
     def objectives(self) -> ObjectiveSettings | None:
         """What alerts and alarms watch for; None in a stack without monitoring."""
         return self.monitoring.objectives if self.monitoring else None
+
+    @property
+    def budget_emails(self) -> tuple[str, ...]:
+        """Who hears of the budget: its own addresses, else those of alarms."""
+        own = self.budget.emails if self.budget else ()
+        return own or (self.monitoring.alarm_emails if self.monitoring else ())
 
     @model_validator(mode="after")
     def _blocks_fit_each_other(self) -> Self:

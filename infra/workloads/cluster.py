@@ -9,8 +9,11 @@ from infra.addons import trivy_operator
 from infra.addons.falco import Falco, FalcoArgs
 from infra.addons.gpu_operator import GpuOperator, GpuOperatorArgs
 from infra.addons.trivy_operator import TrivyOperator, TrivyOperatorArgs
+from infra.backups.backup import Backup, BackupArgs, Rules
+from infra.backups.kept import Kept
 from infra.clusters.cluster import Access, Cluster
 from infra.endpoint import Endpoint
+from infra.monitoring import namespace as monitoring
 from infra.monitoring.tracing.tracing import Tracing
 from infra.namespaces.workload_namespace import WorkloadNamespace, WorkloadNamespaceArgs
 from infra.settings import StackSettings
@@ -47,16 +50,16 @@ class _OneCluster:
     def run(self, images: Images) -> Workloads:
         settings = self._settings
         gpus = [] if self._cluster.has_gpu_operator else [self._gpu_operator()]
-        monitoring = monitoring_of(self._at)
-        seen = monitoring.seen
+        watch = monitoring_of(self._at)
+        seen = watch.seen
         self._watched(seen)
-        tracking = self._mlflow(settings.mlflow).tracking if settings.mlflow else None
+        tracking = self._mlflow(settings.mlflow, seen).tracking if settings.mlflow else None
         if settings.training and images.training:
-            self._training(settings.training, images.training, tracking, gpus)
+            self._training(settings.training, images.training, tracking, gpus, seen)
         addons = [*gpus, *seen]
         if not (settings.model and settings.serving and images.model):
             return Workloads(addons=addons)
-        serving = settings.serving.traced_to(monitoring.collector) if monitoring.collector else settings.serving
+        serving = settings.serving.traced_to(watch.collector) if watch.collector else settings.serving
         served = ServedModel(self._at, settings.model, serving, images.model, gpus, seen)
         return Workloads(addons=addons, endpoints={self._cluster.name: served.endpoint})
 
@@ -97,11 +100,11 @@ class _OneCluster:
         traced = [Tracing.namespace] if settings.monitoring and settings.monitoring.tracing else []
         return [*own, *trained, *([mlflow.NAMESPACE] if settings.mlflow else []), *traced]
 
-    def _mlflow(self, settings: MlflowSettings) -> Mlflow:
-        name = self._at.name("mlflow")
+    def _mlflow(self, settings: MlflowSettings, seen: Sequence[pulumi.Resource]) -> Mlflow:
+        name, backups = self._at.name("mlflow"), self._settings.backups is not None
         namespace = WorkloadNamespaceArgs(
             namespace=mlflow.NAMESPACE,
-            limits=mlflow_limits(settings),
+            limits=mlflow_limits(settings, backups=backups),
             access=AccessSettings(),
             protect=not settings.delete_data,
         )
@@ -110,8 +113,10 @@ class _OneCluster:
             cluster=self._cluster,
             namespace=WorkloadNamespace(f"{name}-namespace", namespace, self._at.on()),
             clients=[job.NAMESPACE] if self._settings.training else [],
+            backups=backups,
         )
         server = Mlflow(name, args, self._at.on())
+        self._backed_up("mlflow-backup", server.kept, seen)
         pulumi.export(name, {"open": server.open, "url": server.tracking.url})
         return server
 
@@ -121,11 +126,11 @@ class _OneCluster:
         image: pulumi.Input[str],
         tracking: mlflow.Tracking | None,
         gpus: Sequence[pulumi.Resource],
+        seen: Sequence[pulumi.Resource],
     ) -> None:
         name = self._at.name("training")
-        namespace = WorkloadNamespaceArgs(
-            namespace=job.NAMESPACE, limits=training_limits(settings), access=AccessSettings()
-        )
+        limits = training_limits(settings, backups=self._settings.backups is not None)
+        namespace = WorkloadNamespaceArgs(namespace=job.NAMESPACE, limits=limits, access=AccessSettings())
         args = TrainingJobArgs(
             settings=settings,
             cluster=self._cluster,
@@ -134,4 +139,14 @@ class _OneCluster:
             tracking=tracking,
             after=gpus,
         )
-        pulumi.export(name, {"start": TrainingJob(name, args, self._at.on()).start})
+        trained = TrainingJob(name, args, self._at.on())
+        self._backed_up("training-backup", trained.kept, seen)
+        pulumi.export(name, {"start": trained.start})
+
+    def _backed_up(self, what: str, kept: Kept | None, seen: Sequence[pulumi.Resource]) -> None:
+        settings, watched, name = self._settings.backups, self._settings.monitoring, self._at.name(what)
+        if not (settings and kept):
+            return
+        rules = Rules(namespace=monitoring.NAMESPACE, runbooks=watched.runbooks, after=seen) if watched else None
+        args = BackupArgs(settings=settings, cluster=self._cluster, kept=kept, rules=rules)
+        pulumi.export(name, {"restore": Backup(name, args, self._at.on()).restore})

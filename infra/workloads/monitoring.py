@@ -15,8 +15,8 @@ from infra.monitoring.tracing import jaeger
 from infra.monitoring.tracing.tracing import Tracing, TracingArgs, tracing_limits
 from infra.namespaces.workload_namespace import WorkloadNamespace, WorkloadNamespaceArgs
 from infra.settings.access import AccessSettings
-from infra.settings.logs import CloudLogSettings, LogSettings
-from infra.settings.tracing import TraceStoreSettings
+from infra.settings.logs import CloudLogSettings
+from infra.settings.monitoring import MonitoringSettings
 from infra.workloads.place import Place
 from infra.workloads.secrets import monitoring_secrets
 
@@ -53,40 +53,50 @@ def monitoring_of(place: Place) -> Monitoring:
     )
     prometheus = Prometheus(place.name("prometheus"), args, place.on())
     pulumi.export(place.name("grafana"), prometheus.grafana)
-    if settings.logs:
-        _logs(place, settings.logs, labels, secrets, prometheus)
-    collector = _tracing(place, settings.tracing, prometheus) if settings.tracing else None
-    return Monitoring(seen=[prometheus], collector=collector)
+    _logs(place, settings, labels, secrets, prometheus)
+    return Monitoring(seen=[prometheus], collector=_tracing(place, settings, prometheus))
 
 
 def _logs(
     place: Place,
-    settings: LogSettings,
+    settings: MonitoringSettings,
     labels: Mapping[str, str],
     secrets: Mapping[str, str],
     prometheus: Prometheus,
 ) -> None:
-    """Fluent Bit, where the cloud does not collect lines by itself."""
-    if settings.loki:
-        store = loki_store(settings.loki, labels, secrets.get(LOKI))
+    """Fluent Bit, where the settings say so and the cloud does not collect lines by itself."""
+    logs = settings.logs
+    if not logs:
+        return
+    if logs.loki:
+        store = loki_store(logs.loki, labels, secrets.get(LOKI))
     else:
-        kept = settings.cloud or CloudLogSettings()
+        kept = logs.cloud or CloudLogSettings()
         store = place.cluster.log_store(place.name("pod-logs"), fluent_bit.ACCOUNT, kept)
     if store:
-        args = FluentBitArgs(namespaces=settings.namespaces, store=store, chart_mirror=place.mirror, after=[prometheus])
+        args = FluentBitArgs(
+            namespaces=logs.namespaces,
+            store=store,
+            runbooks=settings.runbooks,
+            chart_mirror=place.mirror,
+            after=[prometheus],
+        )
         FluentBit(place.name("fluent-bit"), args, place.on())
 
 
-def _tracing(place: Place, settings: TraceStoreSettings, prometheus: Prometheus) -> str:
-    """Where traces go."""
+def _tracing(place: Place, settings: MonitoringSettings, prometheus: Prometheus) -> str | None:
+    """Where traces go; None where nobody takes them."""
+    if not settings.tracing:
+        return None
     name, serving = place.name("tracing"), place.settings.serving
     namespace = WorkloadNamespaceArgs(namespace=Tracing.namespace, limits=tracing_limits(), access=AccessSettings())
     args = TracingArgs(
-        settings=settings,
+        settings=settings.tracing,
         storage_class=place.cluster.storage_class,
         namespace=WorkloadNamespace(f"{name}-namespace", namespace, place.on()),
         clients=[serving.namespace] if serving else [],
         monitoring=NAMESPACE,
+        runbooks=settings.runbooks,
         after=[prometheus],
     )
     made = Tracing(name, args, place.on())

@@ -130,7 +130,7 @@ def rollout(traffic: str, tracks: Mapping[str, Any] = CANARIES, **changes: Any) 
 
 def tensorflow_serving() -> Stack:
     """SavedModels out of S3."""
-    image = {"image": f"tensorflow/serving:2.20.0@{DIGEST}"}
+    image = {"image": f"tensorflow/serving:2.20.0-gpu@{DIGEST}"}
     changes = {
         "model": {"version": "3", "source": {"url": "s3://models-of-all/saved"}, "batching": {"maxSize": 32}},
         "serving": {"runtime": "tensorflow-serving", "tensorFlowServing": image},

@@ -13,6 +13,7 @@ import pulumi_random as random
 
 from infra.clusters.cluster import (
     Access,
+    BackupStore,
     Cluster,
     Identity,
     InternalLoadBalancer,
@@ -22,6 +23,7 @@ from infra.clusters.cluster import (
 )
 from infra.clusters.gpu import NODE_TAINT
 from infra.preview import Plan, Resource, run
+from infra.settings.backups import BackupSettings
 from infra.settings.logs import CloudLogSettings
 from infra.settings.stack import StackSettings
 
@@ -124,6 +126,11 @@ class PlainCluster:
     def secret_store(self, name: str, account: ServiceAccount, secrets: Sequence[str]) -> SecretStore | None:
         """None: no cloud, no store."""
         del name, account, secrets
+        return None
+
+    def backup_store(self, name: str, account: ServiceAccount, settings: BackupSettings) -> BackupStore | None:
+        """None: no cloud, no store."""
+        del name, account, settings
         return None
 
     def log_store(self, name: str, account: ServiceAccount, settings: CloudLogSettings) -> LogStore | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from infra.clouds.aws.budget import Budget, BudgetArgs
 from infra.clouds.aws.endpoints import VpcEndpoints, VpcEndpointsArgs
 from infra.clouds.aws.network import Network, NetworkArgs
 from infra.clouds.aws.provider import aws_providers
@@ -42,6 +43,21 @@ class Aws:
                 name=self._repository, settings=stack.settings.image, statements=statements
             )
             self.registry = EcrRepository("ecr", registry_args, self._opts)
+        self._budget()
+
+    def _budget(self) -> None:
+        stack, budget = self._stack, self._settings.budget
+        if not (budget and budget.aws_monthly_usd):
+            return
+        args = BudgetArgs(
+            settings=budget,
+            monthly_usd=budget.aws_monthly_usd,
+            name=stack.name,
+            project=stack.tags["project"],
+            stack=stack.tags["stack"],
+            emails=self._settings.budget_emails,
+        )
+        Budget("aws-budget", args, self._opts)
 
     def clusters(self) -> Sequence[Cluster]:
         """EKS."""
@@ -55,6 +71,7 @@ class Aws:
             tags=self._stack.tags,
             chart_mirror=self._settings.charts.mirror,
             office_hours=self._settings.office_hours,
+            drains=self._stack.drains,
         )
         return [EksCluster("eks", args, self._opts)]
 

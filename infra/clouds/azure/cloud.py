@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_azure_native as azure_native
 
+from infra.clouds.azure.budget import Budget, BudgetArgs, node_resource_group
 from infra.clouds.azure.key_vault import KeyVault, KeyVaultArgs
 from infra.clouds.azure.network import AzureNetwork, AzureNetworkArgs
 from infra.clouds.azure.provider import azure_options
@@ -47,6 +48,23 @@ class Azure:
                 private_links=ml is not None and ml.private_egress,
             )
             self.registry = AcrRepository("acr", registry_args, self._opts)
+        self._budget()
+
+    def _budget(self) -> None:
+        """What AKS costs is mostly in the group that it makes for its nodes."""
+        stack, budget = self._stack, self._settings.budget
+        if not (budget and budget.azure_monthly_usd):
+            return
+        nodes = [node_resource_group(stack.name, stack.name, self._azure.location)] if self._settings.aks else []
+        args = BudgetArgs(
+            settings=budget,
+            monthly=budget.azure_monthly_usd,
+            name=stack.name,
+            subscription_id=self._azure.subscription_id,
+            resource_groups=[self._group.name, *nodes],
+            emails=self._settings.budget_emails,
+        )
+        Budget("azure-budget", args, self._opts)
 
     def clusters(self) -> Sequence[Cluster]:
         """AKS, with its key vault."""
@@ -76,6 +94,7 @@ class Azure:
             subnet_ids=[network.node_subnet_id],
             public_access_cidrs=settings.public_access_cidrs,
             purge_protection=aks.deletion_protection,
+            protect=aks.deletion_protection,
         )
         return KeyVault("aks-vault", args, self._opts)
 

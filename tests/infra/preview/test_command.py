@@ -30,10 +30,12 @@ def test_a_preview_prints_its_report_and_writes_its_files(
     code = main(["--stack", "dev", "--out", str(tmp_path)], project)
 
     printed = capsys.readouterr()
-    assert code == 0
+    assert code == 1, "its bucket and its workloads keep no policy"
     assert printed.err == ""
     assert "inference-platform dev" in printed.out
     assert "0 failed checks" in printed.out
+    assert "  mandatory: " in printed.out
+    assert "Cost per month" in printed.out
     plan = json.loads((tmp_path / "plan.json").read_text(encoding="utf-8"))
     assert len(plan) == 19
     assert list(plan[0]) == ["urn", "type", "name", "parent", "provider", "inputs", "dependencies"]

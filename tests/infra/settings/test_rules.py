@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.settings import kserve_rules, rules, tensorflow_serving_rules, tracing_rules
+from infra.settings import compatibility_rules, kserve_rules, rules, tensorflow_serving_rules, tracing_rules
 from infra.settings.messages import line
 from infra.settings.stack import StackSettings
 from tests.infra.samples import AKS as PLAIN_AKS
@@ -70,6 +70,10 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("schedules_have_hours", {"serving.replicas": {"min": 1, "minOutsideOfficeHours": 0}},
      "serving.replicas.minOutsideOfficeHours needs the block officeHours, which is absent; add it or remove "
      "serving.replicas.minOutsideOfficeHours"),
+    ("budgets_tell_somebody", {"budget": {"awsMonthlyUsd": 100}},
+     "budget.emails must name 1 to 10 addresses, as must monitoring.alarmEmails where it names none, got 0; change it"),
+    ("blocks_have_what_they_stand_on", {"budget": {"azureMonthlyUsd": 100, "emails": ["team@example.com"]}},
+     "budget.azureMonthlyUsd needs the block azure, which is absent; add it or remove budget.azureMonthlyUsd"),
     ("endpoints_find_their_network",
      {"eks": REMOVED, "serving": REMOVED, "aws.network": REMOVED, "sagemaker": {"realTime": REAL_TIME}},
      "sagemaker.*.inNetwork needs the block aws.network, which is absent; add it or set inNetwork to false"),
@@ -183,7 +187,7 @@ def test_a_broken_rule_is_told_in_one_line(rule: str, changes: dict[str, Any], t
 
 
 def test_every_rule_has_a_case() -> None:
-    elsewhere = (*kserve_rules.RULES, *tensorflow_serving_rules.RULES, *tracing_rules.RULES)
+    elsewhere = (*kserve_rules.RULES, *tensorflow_serving_rules.RULES, *tracing_rules.RULES, *compatibility_rules.RULES)
 
     assert {rule for rule, _, _ in CASES} == {rule.__name__ for rule in rules.RULES if rule not in elsewhere}
 
