@@ -83,6 +83,7 @@ def elsewhere() -> Stack:
             "data": {"nfs": {"server": "files.example.com", "path": "/images"}},
         },
         "mlflow": {"database": {"size": None, "external": {"secret": "company-database"}}},
+        "backups": {"url": "s3://backups-of-all/stacks"},
         "security": {"falco": {}, "trivy": {}},
         "monitoring": {
             "logs": {"loki": LOKI, "namespaces": ["serving"]},
