@@ -92,16 +92,19 @@ class Postgres(pulumi.ComponentResource):
                 f"postgresql+psycopg2://{args.database}:", password.result, f"@{host}:{PORT}/{args.database}"
             )
         )
-        self.kept = PostgresDatabase(
+        self.kept = self._kept(host, login)
+        self.register_outputs({"host": host})
+
+    def _kept(self, host: str, login: kubernetes.core.v1.Secret) -> PostgresDatabase:
+        return PostgresDatabase(
             host=host,
             port=PORT,
-            name=args.database,
+            name=self._args.database,
             login=login.metadata.name.apply(str),
             key=PASSWORD,
-            size=args.size,
-            peer=peer(args.namespace, self._labels),
+            size=self._args.size,
+            peer=peer(self._args.namespace, self._labels),
         )
-        self.register_outputs({"host": host})
 
     def _metadata(self) -> ObjectMetaArgsDict:
         return {"name": self._args.object_name, "namespace": self._args.namespace, "labels": self._labels}

@@ -90,7 +90,7 @@ def test_every_policy_is_of_pods_that_are_there(prod: Stack, cluster: str) -> No
         each["metadata"]["name"]
         for each in others
         if len(matching(each["spec"]["podSelector"], own.get(each["metadata"]["namespace"], []))) != 1
-    ] == []
+    ] == ["backup", "backup"], "MLflow's and the training's: those that make backups, and those that bring them back"
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
@@ -110,11 +110,12 @@ def test_every_opening_leads_to_pods_that_are_there_or_to_addresses_that_are_mea
                 lost.append(f"{name} {direction} {namespace}")
 
     assert lost == []
-    # The load balancer's clients: all of the network. Nobody else comes in by an address. Lines go to CloudWatch, whose
-    # addresses are many; on AKS the cloud's own agent brings them.
+    # The load balancer's clients: all of the network. Nobody else comes in by an address. Lines go to CloudWatch and
+    # backups to an object store, whose addresses are many; on AKS the cloud's own agent brings lines.
     clients = {"proxies ingress": {"10.32.0.0/16" if cluster == "eks" else "10.48.0.0/16"}}
     lines = {"fluent-bit egress": {*ALL, *POD_IDENTITY_AGENT}} if cluster == "eks" else {}
-    assert addresses == clients | lines
+    backups = {"backup egress": {*ALL, *(POD_IDENTITY_AGENT if cluster == "eks" else ())}}
+    assert addresses == clients | lines | backups
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
