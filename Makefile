@@ -31,8 +31,9 @@ cluster-test: programs ## every object on a real Kubernetes control plane; 20 mi
 backups-test: programs ## make backups and bring them back, on a real PostgreSQL and a real restic
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/backups-tests.xml tests/backups
 
-engine-test: .venv/installed ## whole stacks up, changed and down on the real Pulumi engine, where `pulumi` is on PATH
-	.venv/bin/python -m pytest --quiet --timeout 900 --junitxml=build/engine-tests.xml tests/engine
+engine-test: programs ## whole stacks up, changed and down on the real Pulumi engine, with no account; needs `pulumi` on PATH
+	.venv/bin/python -m pytest --quiet --timeout 1200 --junitxml=build/engine-tests.xml \
+		--numprocesses 2 --dist loadfile --no-loadscope-reorder tests/engine
 
 monitoring-test: programs ## metrics, alerts, traces and logs on a real Prometheus, Alertmanager, collector and Jaeger
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/monitoring-tests.xml tests/monitoring

@@ -97,7 +97,10 @@ class MlWorkspace(pulumi.ComponentResource):
             kind="web",
             ingestion_mode=IngestionMode.LOG_ANALYTICS,
             workspace_resource_id=logs.id,
-            opts=self._child,
+            # With either anybody can write into it.
+            opts=pulumi.ResourceOptions(
+                parent=self, additional_secret_outputs=["connectionString", "instrumentationKey"]
+            ),
         )
 
     def _workspace(

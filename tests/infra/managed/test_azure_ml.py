@@ -253,6 +253,12 @@ def test_the_workspace_stands_on_identities_and_not_on_keys(plan: Plan) -> None:
     assert workspace["containerRegistry"] == "/registry"
 
 
+def test_what_lets_anybody_write_into_application_insights_is_secret(plan: Plan) -> None:
+    insights = plan.one("azure-native:applicationinsights:Component")
+
+    assert set(insights.additional_secret_outputs) == {"connectionString", "instrumentationKey"}
+
+
 @pytest.mark.parametrize(
     ("private", "isolation", "action"),
     [(False, "Disabled", "Allow"), (True, "AllowOnlyApprovedOutbound", "Deny")],
