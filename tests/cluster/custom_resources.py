@@ -51,7 +51,7 @@ def install(api: Api) -> None:
     wanted = definitions()
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(api.apply, wanted))
-    until(lambda: len(_established(api)) >= len(wanted), "custom resources that are served", 60)
+    until(lambda: len(_established(api)) >= len(wanted), "custom resources that are served", 180)
 
 
 def _established(api: Api) -> list[str]:

@@ -121,7 +121,7 @@ JWT = {
 
 def serving(**changes: Any) -> Stack:
     """Prod's model on EKS, served otherwise."""
-    return shipped("prod", {"serving": changes}, without=("aks", "training", "mlflow", "security", *MANAGED))
+    return shipped("prod", {"serving": changes}, without=("aks", "training", "mlflow", "backups", "security", *MANAGED))
 
 
 def rollout(traffic: str, tracks: Mapping[str, Any] = CANARIES, **changes: Any) -> Stack:

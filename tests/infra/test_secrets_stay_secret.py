@@ -81,6 +81,7 @@ def test_what_up_knows_or_the_shell_has_is_in_no_file_and_no_line(
         existing={**EXISTING, "kubeconfig": str(kubeconfig), "loadBalancer": {"class": "lab"}},
         image={"repository": "registry.example.com/model-server"},
         secrets={"vault": VAULT},
+        backups={"url": "s3://backups-of-all/stacks"},
         monitoring={"logs": {"loki": {"url": "https://logs.example.com"}}},
     )
     made = [f"{name}-{what}" for name in ("eks", "aks", "existing") for what in ("prometheus", "mlflow-postgresql")]

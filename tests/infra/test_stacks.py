@@ -27,6 +27,12 @@ STACKS = ("dev", "prod")
 REGISTRIES = {"ecr.repositoryUrl": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/model-server",
               "acr.loginServer": "example.azurecr.io"}  # fmt: skip
 
+OF_SEVERAL = {
+    "aks-backups.name": "azure-native:storage:StorageAccount::aks-backups.name",
+    "eks-backups.bucket": "aws:s3/bucket:Bucket::eks-backups.bucket",
+}
+"""Outputs whose resource shares its name with others that are of it."""
+
 ENGINES = {
     "dev": {"aws", "aws-native", "azure-native", "kubernetes", "docker-build", "random"},
     "prod": {"aws", "aws-native", "azure-native", "kubernetes", "docker-build", "random"},
@@ -46,7 +52,16 @@ TARGETS = {
     "monitoring": [f"monitoring:{name}" for name in ("Prometheus", "ServiceMonitoring", "Tracing", "FluentBit")],
 }
 """What every target's block makes, by the block's name in the stack file."""
-EXPORTED = ("gateway", "grafana", "kubeconfig", "mlflow", "tracing", "training")
+EXPORTED = (
+    "gateway",
+    "grafana",
+    "kubeconfig",
+    "mlflow",
+    "mlflow-backup",
+    "tracing",
+    "training",
+    "training-backup",
+)
 """What a cluster exports, after its name."""
 
 pytestmark = pytest.mark.slow
@@ -263,6 +278,7 @@ def test_every_resource_of_a_cloud_uses_the_stacks_own_provider(name: str, plans
 @pytest.mark.parametrize("name", STACKS)
 def test_with_what_up_reports_the_manifests_are_complete(name: str, plans: dict[str, Plan]) -> None:
     found = {match["path"] for file in manifests(plans[name]) for match in markers(file.text)} - {SECRET_PATH}
+    found = {OF_SEVERAL.get(path, path) for path in found}
     values = dict.fromkeys(found, "given") | {path: REGISTRIES[path] for path in found & REGISTRIES.keys()}
     values |= dict.fromkeys(found & {"image.digest", "training-image.digest"}, DIGEST)
 
@@ -311,6 +327,8 @@ def test_a_target_is_removed_alone(block: str, plans: dict[str, Plan]) -> None:
 
 
 REFERRING = {
+    # The budget is of the resource groups, of which AKS makes one.
+    "aks": ("azure:Budget$azure-native:consumption:Budget",),
     # No alarm guards an endpoint's update, no port is open to Prometheus, and nobody counts requests. The server has no
     # latency target and no collector, and Azure's agent no lines to collect.
     "monitoring": (
@@ -347,9 +365,9 @@ def of_removed(block: str, urn: str) -> bool:
          r"grafana|\bmonitoring\.coreos"),
         (("image", "serving", "containerInstances"), ["images:EcrRepository", "images:ModelImage"],
          r"ecr/repo|docker-build|digits"),
-        (("aws", "eks", "serving", "monitoring"), ["clusters:EksCluster"], r"kubernetes:|\beks\b|^aws:"),
-        (("azure", "containerInstances"), ["images:AcrRepository", "azure:Network"], r"azure"),
-        (("tags",), [], r"ml-platform"),
+        (("aws", "eks", "serving", "monitoring", "budget"), ["clusters:EksCluster"], r"kubernetes:|\beks\b|^aws:"),
+        (("azure", "containerInstances", "budget"), ["images:AcrRepository", "azure:Network"], r"azure"),
+        (("tags", "budget"), [], r"ml-platform"),
     ],
 )  # fmt: skip
 def test_a_stack_without_a_cloud_or_a_base_runs_and_holds_no_trace_of_it(

@@ -132,7 +132,7 @@ def _stack() -> stacks.Stack:
     """Prod on EKS in two tracks, whose pods are scaled for a third of what the load asks of the canary."""
     few = {"requestsPerSecond": {"capacity": 30, "utilisation": 67}}
     serving = {"grpc": True, "rollout": {"traffic": "gateway-api", "tracks": variants.CANARIES}, "autoscaling": few}
-    without = ("aks", "training", "mlflow", "security", *variants.MANAGED)
+    without = ("aks", "training", "mlflow", "backups", "security", *variants.MANAGED)
     return stacks.shipped("prod", {"serving": serving, "monitoring": {"prices": PRICES}}, without)
 
 
