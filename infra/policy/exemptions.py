@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
@@ -11,7 +12,7 @@ FILE = Path(__file__).with_name("exemptions.yaml")
 
 @dataclass(frozen=True)
 class Exemption:
-    """One resource, by its logical name, that one rule lets pass."""
+    """Resources, by a pattern of their logical names, that one rule lets pass."""
 
     rule: str
     resource: str
@@ -25,4 +26,6 @@ def load(file: Path = FILE) -> list[Exemption]:
 
 def reason(exemptions: Iterable[Exemption], rule: str, resource: str) -> str | None:
     """Return why `rule` lets the resource of that name pass; None where it does not."""
-    return next((each.reason for each in exemptions if (each.rule, each.resource) == (rule, resource)), None)
+    return next(
+        (each.reason for each in exemptions if each.rule == rule and fnmatchcase(resource, each.resource)), None
+    )

@@ -1,6 +1,6 @@
 """Nothing that holds data is public, and no door is open to the whole internet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from infra.policy.rule import Judged, Plain, Rule, StackRule, Violation, at, each, is_map, is_true, is_unknown, must, of
 from infra.policy.rules.encryption import BUCKET, STORAGE_ACCOUNT
@@ -30,6 +30,8 @@ INTERNAL = {
     "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
 }
 """What makes a load balancer one of the network alone, by annotation."""
+CLOUD_CLASS, CLOUD_ANNOTATION = "service.k8s.aws/nlb", "service.beta.kubernetes.io/"
+"""The class of AWS's controller, and how the clouds' annotations begin."""
 
 
 def ingress(resource: Judged) -> Iterator[Violation]:
@@ -116,9 +118,16 @@ def balancers(resource: Judged) -> Iterator[Violation]:
     """A Service of the type LoadBalancer, or the one that Envoy Gateway makes from its EnvoyProxy."""
     own, annotations = ("spec", "metadata.annotations") if resource.type == SERVICE else (MADE, f"{MADE}.annotations")
     found = at(resource.inputs, annotations)
-    is_internal = is_map(found) and any(found.get(key) == value for key, value in INTERNAL.items())
-    if at(resource.inputs, f"{own}.type") == "LoadBalancer" and not is_internal:
+    named: Mapping[str, Plain] = found if is_map(found) else {}
+    is_internal = any(named.get(key) == value for key, value in INTERNAL.items())
+    is_owners = _is_owners(named, at(resource.inputs, f"{own}.loadBalancerClass"))
+    if at(resource.inputs, f"{own}.type") == "LoadBalancer" and not is_internal and not is_owners:
         yield from must(resource.inputs, f"{own}.loadBalancerSourceRanges", _is_narrow)
+
+
+def _is_owners(annotations: Mapping[str, Plain], class_: Plain) -> bool:
+    """Whether it is of a kind that the owner of a cluster of no cloud made, and named in `existing.loadBalancer`."""
+    return class_ not in (None, CLOUD_CLASS) or any(not key.startswith(CLOUD_ANNOTATION) for key in annotations)
 
 
 def _is_narrow(ranges: Sequence[str] | None) -> bool:

@@ -189,3 +189,17 @@ def test_an_exemption_without_a_reason_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TypeError, match="reason"):
         exemptions.load(file)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rules"),
+    [
+        ({}, {"load-balancers-closed"}),
+        ({"loadBalancerClass": "service.k8s.aws/nlb"}, {"load-balancers-closed"}),
+        ({"loadBalancerClass": "lab"}, set[str]()),
+        ({"loadBalancerSourceRanges": ["203.0.113.0/24"]}, set[str]()),
+        ({"loadBalancerSourceRanges": ["0.0.0.0/0"]}, {"load-balancers-closed"}),
+    ],
+)
+def test_a_load_balancer_of_a_clusters_owner_is_the_owners(chosen: Mapping[str, Any], rules: set[str]) -> None:
+    assert broken(Sample("kubernetes:core/v1:Service", {"spec": {"type": "LoadBalancer", **chosen}})) == rules
