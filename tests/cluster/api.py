@@ -147,7 +147,12 @@ class Api:
         sent = [*self.headers, ("Content-Type", content)]
         response = self.client.request(method, path, params=parameters, content=body, headers=sent)
         self.warnings += response.headers.get_list("Warning")
-        answer: dict[str, Any] = response.json() if response.content else {}
         if response.is_error:
-            raise RefusedError(response.status_code, str(answer.get("message", answer)))
-        return answer
+            raise RefusedError(response.status_code, _message(response))
+        return response.json() if response.content else {}
+
+
+def _message(response: httpx.Response) -> str:
+    """What a refusal says; the server speaks plain text of a group that it does not know."""
+    is_json = response.headers.get("Content-Type", "").startswith("application/json")
+    return response.json().get("message", response.text) if is_json else response.text

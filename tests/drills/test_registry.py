@@ -7,45 +7,20 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.processes import Process, free_port, until
+from tests.registry import PROGRAM, registry
 
-NEEDED = ("docker-registry", "skopeo")
+NEEDED = (PROGRAM, "skopeo")
 MISSING = [program for program in NEEDED if shutil.which(program) is None]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} needed: install Debian's packages of that name"),
 ]
+REPOSITORY = "team/model-server"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-
-
-@contextmanager
-def registry(folder: Path) -> Generator[str]:
-    """A registry that keeps its images in `folder`; where it listens."""
-    folder.mkdir()
-    address = f"127.0.0.1:{free_port()}"
-    settings = {
-        "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
-        "http": {"addr": address},
-    }
-    (folder / "config.yml").write_text(json.dumps(settings))
-    with Process("registry", ["docker-registry", "serve", folder / "config.yml"], folder) as process:
-        until(lambda: listens(address), "registry that listens", processes=[process])
-        yield address
-
-
-def listens(address: str) -> bool:
-    try:
-        return httpx.get(f"http://{address}/v2/").is_success
-    except httpx.TransportError:
-        return False
 
 
 def image(folder: Path) -> str:
@@ -85,18 +60,16 @@ def copy(source: str, target: str) -> None:
 def test_an_image_of_a_lost_registry_has_its_digest_again_in_another(tmp_path: Path) -> None:
     digest = image(tmp_path / "layout")
     kept = f"dir:{tmp_path / 'kept'}"
-    with registry(tmp_path / "lost") as address:
-        copy(f"oci:{tmp_path / 'layout'}", f"docker://{address}/team/model-server:cuda")
-        copy(f"docker://{address}/team/model-server@{digest}", kept)
+    with registry(tmp_path / "lost") as lost:
+        copy(f"oci:{tmp_path / 'layout'}", f"docker://{lost.address}/{REPOSITORY}:cuda")
+        copy(f"docker://{lost.address}/{REPOSITORY}@{digest}", kept)
     shutil.rmtree(tmp_path / "lost")
 
-    with registry(tmp_path / "restored") as address:
-        copy(kept, f"docker://{address}/team/model-server:cuda")
-        answer = httpx.get(f"http://{address}/v2/team/model-server/manifests/{digest}", headers={"Accept": MANIFEST})
+    with registry(tmp_path / "restored") as restored, restored.client() as client:
+        copy(kept, f"docker://{restored.address}/{REPOSITORY}:cuda")
+        answer = client.get(f"/v2/{REPOSITORY}/manifests/{digest}", headers={"Accept": MANIFEST})
         layers = answer.json()["layers"]
-        bytes_of = [
-            httpx.get(f"http://{address}/v2/team/model-server/blobs/{each['digest']}").content for each in layers
-        ]
+        bytes_of = [client.get(f"/v2/{REPOSITORY}/blobs/{each['digest']}").content for each in layers]
 
     assert answer.headers["Docker-Content-Digest"] == digest
     assert [f"sha256:{hashlib.sha256(content).hexdigest()}" for content in bytes_of] == [

@@ -118,7 +118,9 @@ class Engine:
 
 
 @contextmanager
-def engine(stack: str, folder: Path, stood_in: Sequence[str] = PACKAGES) -> Generator[Engine]:
+def engine(
+    stack: str, folder: Path, stood_in: Sequence[str] = PACKAGES, variables: Mapping[str, str] | None = None
+) -> Generator[Engine]:
     """The shipped stack `stack` before its first `up`; `stood_in` are the providers that the stand-in plays.
 
     The program runs from `folder`, which leads to the repository by links: the CLI writes into stack files.
@@ -139,6 +141,7 @@ def engine(stack: str, folder: Path, stood_in: Sequence[str] = PACKAGES) -> Gene
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_CHECKPOINTS": "true",  # the state is written after each command alone: twice as fast
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **(variables or {}),
         }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         made = Engine(stack=stack, folder=folder, environment=environment, clouds=clouds)

@@ -1,5 +1,6 @@
 """What holds for the life of every stack."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tests.engine.engine import Step
@@ -40,6 +41,24 @@ def left_behind(life: Life) -> set[str]:
     """
     goes_along = {each["urn"] for each in life.whole if each.get("deletedWith")}
     return {held.type for held in life.left if held.urn not in goes_along} - RETAINED.keys()
+
+
+def unsaid(life: Life, places: Iterable[str]) -> list[str]:
+    """Those of the refused creations that no failed `up` names."""
+    said = [error for step in life.refused if step.status for error in step.errors]
+    refused = {place: f"the create of {place.rpartition(':')[2]} is refused this once" for place in places}
+    return [place for place, text in refused.items() if not any(text in error for error in said)]
+
+
+def half_made(life: Life) -> list[str]:
+    """What the whole stack has of an `up` that failed and should not: errors, and objects to be deleted."""
+    return [short(each["urn"]) for each in life.whole if each.get("initErrors") or each.get("delete")]
+
+
+def made_often(life: Life) -> dict[str, int]:
+    """How often what was made more than once was."""
+    created = Counter(entry.urn for entry in life.journal if entry.operation is Operation.CREATE)
+    return {short(urn): times for urn, times in created.items() if times > 1}
 
 
 def most_at_once(journal: Sequence[Entry]) -> int:

@@ -6,19 +6,25 @@ from typing import Any
 
 from infra import held_data
 from tests.engine.aws import STRANGER
-from tests.engine.engine import Engine, Step
+from tests.engine.engine import ROOT, Engine, Step
 from tests.engine.standin.clouds import Clouds, Entry, Held
 
-REFUSED = (
+DEV_REFUSED = (
     "aws:eks/podIdentityAssociation:PodIdentityAssociation::eks-node-vpc-cni",
     "azure-native:containerinstance:ContainerGroup::container-instances",
     "kubernetes:apps/v1:Deployment::eks-model-server",
 )
 """Where dev's first `up`s fail: early, on another cloud, and late."""
 
+PROD_REFUSED = ("aws:eks/nodeGroup:NodeGroup::eks-system", "kubernetes:helm.sh/v3:Release::aks-keda")
+"""Where prod's do: a node group without capacity, and a chart in the other cloud."""
+
 CHANGED_BY_HAND = "aws:eks/cluster:Cluster::eks"
 DELETED_BY_HAND = "kubernetes:core/v1:ConfigMap::eks-model-server"
 OPEN_TO_ALL = "0.0.0.0/0"
+
+JUDGED = ("--policy-pack", str(ROOT / "infra" / "policy" / "pack"))
+"""Options with which the engine asks the policy pack, as `make preview` does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +51,11 @@ def dev_life(engine: Engine) -> Life:
     """Dev: half made, completed, changed in its file and by hand, and taken away."""
     clouds = engine.clouds
     clouds.seconds = 0.1
-    engine.preview()
-    for place in REFUSED:
-        clouds.refuse_once(place)
-    while clouds.is_refusing:  # one place or several at once, as the engine comes to them
-        engine.up(f"up, refused ({len(engine.steps)})", may_fail=True)
-    engine.up()
-    whole = engine.state()
+    engine.preview("preview", *JUDGED)
+    engine.set(lambda blocks: _buy(blocks, "on-demand"))
+    engine.preview("preview, against a rule", *JUDGED, may_fail=True)
+    engine.set(lambda blocks: _buy(blocks, "spot"))
+    whole = _made(engine, DEV_REFUSED)
     engine.preview("preview again", "--expect-no-changes", may_fail=True)
     engine.refresh()
     engine.set(_larger_pool)
@@ -66,9 +70,8 @@ def dev_life(engine: Engine) -> Life:
 
 def prod_life(engine: Engine) -> Life:
     """Prod: made, changed so that a node pool is replaced, guarded against its end, and taken away."""
-    engine.preview()
-    engine.up()
-    whole = engine.state()
+    engine.preview("preview", *JUDGED)
+    whole = _made(engine, PROD_REFUSED)
     engine.preview("preview again", "--expect-no-changes", may_fail=True)
     engine.refresh()
     engine.set(_other_machines)
@@ -78,6 +81,16 @@ def prod_life(engine: Engine) -> Life:
     engine.up("up, unprotected")
     engine.destroy()
     return _life(engine, whole)
+
+
+def _made(engine: Engine, refused: Sequence[str]) -> list[dict[str, Any]]:
+    """The state of a stack that was refused something at each of these places before it was whole."""
+    for place in refused:
+        engine.clouds.refuse_once(place)
+    while engine.clouds.is_refusing:  # one place or several at once, as the engine comes to them
+        engine.up(f"up, refused ({len(engine.steps)})", may_fail=True)
+    engine.up()
+    return engine.state()
 
 
 def _life(engine: Engine, whole: Sequence[Mapping[str, Any]]) -> Life:
@@ -97,6 +110,10 @@ def _meddle(clouds: Clouds) -> None:
     clouds.put(cluster.changed("vpcConfig", {**cluster.inputs["vpcConfig"], "publicAccessCidrs": [OPEN_TO_ALL]}))
     lost = clouds.find(DELETED_BY_HAND)
     clouds.remove(lost.urn, lost.id)
+
+
+def _buy(blocks: dict[str, Any], capacity: str) -> None:
+    blocks["eks"]["gpuPools"]["t4-spot"]["capacity"] = capacity
 
 
 def _larger_pool(blocks: dict[str, Any]) -> None:

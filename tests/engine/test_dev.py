@@ -1,17 +1,25 @@
 """Dev on the real engine: half made and completed, changed, meddled with, and taken away."""
 
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from tests.engine.aws import STRANGER
 from tests.engine.explained import unexplained
-from tests.engine.judged import figures, left_behind, most_at_once, names, protected, too_early
-from tests.engine.lives import CHANGED_BY_HAND, DELETED_BY_HAND, REFUSED, Life
+from tests.engine.judged import (
+    figures,
+    half_made,
+    left_behind,
+    made_often,
+    most_at_once,
+    names,
+    protected,
+    too_early,
+    unsaid,
+)
+from tests.engine.lives import CHANGED_BY_HAND, DELETED_BY_HAND, DEV_REFUSED, Life
 from tests.engine.secrecy import leaks
-from tests.engine.standin.clouds import Operation
-from tests.engine.waits import by_count, by_minutes, longest
+from tests.engine.waits import by_count, by_minutes, longest, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -22,24 +30,24 @@ def test_a_preview_sees_all_that_up_makes(dev: Life) -> None:
     assert names(dev["preview"].urns) == names(made)
 
 
-@pytest.mark.parametrize("place", REFUSED)
-def test_an_up_that_a_cloud_refuses_says_where(place: str, dev: Life) -> None:
-    said = [error for step in dev.refused for error in step.errors]
+def test_the_engine_asks_the_policy_pack_and_heeds_it(dev: Life) -> None:
+    refused = dev["preview, against a rule"]
 
-    assert any(f"the create of {place.rpartition(':')[2]} is refused this once" in error for error in said)
+    assert "no-on-demand-gpu-in-dev" not in dev["preview"].output
+    assert "no-on-demand-gpu-in-dev" in refused.output
+    assert refused.status != 0
 
 
-def test_an_up_that_a_cloud_refuses_fails(dev: Life) -> None:
+def test_ups_that_a_cloud_refuses_fail_and_say_where(dev: Life) -> None:
     assert [step.status for step in dev.refused if step.status == 0] == []
+    assert unsaid(dev, DEV_REFUSED) == []
 
 
 def test_the_next_up_completes_what_is_half_made_and_makes_nothing_twice(dev: Life) -> None:
-    whole = {each["urn"] for each in dev.whole if each["custom"]}
-    created = Counter(entry.urn for entry in dev.journal if entry.operation is Operation.CREATE)
+    again = made_often(dev)
 
-    assert [each["urn"] for each in dev.whole if each.get("initErrors") or each.get("delete")] == []
-    assert {urn for urn, times in created.items() if times > 1} <= {_urn(dev, DELETED_BY_HAND)}
-    assert created.keys() <= whole
+    assert half_made(dev) == []
+    assert again == {short(_urn(dev, DELETED_BY_HAND)): 2}
 
 
 @pytest.mark.parametrize("step", ["preview again", "refresh"])
@@ -110,7 +118,7 @@ def test_every_wait_on_the_longest_chain_has_a_reason(
 def test_the_steps_are_on_record(dev: Life, record_property: Callable[[str, object], None]) -> None:
     record_property("engine: steps of dev", "\n".join(figures(dev.steps.values())))
 
-    assert len(dev.steps) == len(dev.refused) + 8
+    assert len(dev.steps) == len(dev.refused) + 9
 
 
 def _urn(life: Life, suffix: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.engine.explained import unexplained
-from tests.engine.judged import figures, left_behind, names, protected
-from tests.engine.lives import Life
+from tests.engine.judged import figures, half_made, left_behind, made_often, names, protected, unsaid
+from tests.engine.lives import PROD_REFUSED, Life
 from tests.engine.secrecy import leaks
 from tests.engine.standin.clouds import Operation
 from tests.engine.waits import by_count, by_minutes, longest
@@ -15,6 +15,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 POOL = "azure-native:containerservice:AgentPool aks-t4"
 PRIORITIES = "kubernetes:core/v1:ConfigMap aks-autoscaler-priorities"
+
+
+def test_a_preview_breaks_no_rule_of_the_policy_pack(prod: Life) -> None:
+    assert "Policies:" in prod["preview"].output
+    assert prod["preview"].status == 0
+
+
+def test_ups_that_a_cloud_refuses_fail_and_say_where(prod: Life) -> None:
+    assert [step.status for step in prod.refused if step.status == 0] == []
+    assert unsaid(prod, PROD_REFUSED) == []
+
+
+def test_the_next_up_completes_what_is_half_made_and_makes_nothing_twice(prod: Life) -> None:
+    assert half_made(prod) == []
+    assert made_often(prod).keys() == {POOL, PRIORITIES}
 
 
 @pytest.mark.parametrize("step", ["preview again", "refresh"])
@@ -90,4 +105,5 @@ def test_every_wait_on_the_longest_chain_has_a_reason(
 def test_the_steps_are_on_record(prod: Life, record_property: Callable[[str, object], None]) -> None:
     record_property("engine: steps of prod", "\n".join(figures(prod.steps.values())))
 
-    assert [step.name for step in prod.steps.values() if step.status != 0] == ["destroy, protected"]
+    failed = [step.name for step in prod.steps.values() if step.status != 0]
+    assert failed == [*(step.name for step in prod.refused), "destroy, protected"]

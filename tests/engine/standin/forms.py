@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from infra.preview.manifests import RELEASE
-from infra.preview.markers import MARKER, join, markers_in, whole_marker
+from infra.preview.markers import MARKER, markers_in, whole_marker
 from infra.preview.outputs import own_name
 from infra.preview.plan import urn_name
 from infra.preview.sdk import resource_class
@@ -78,17 +78,6 @@ def plain(value: Plain) -> Plain:
     if is_map(value):
         return {key: plain(item) for key, item in value.items() if not key.startswith("__")}
     return [plain(item) for item in value] if is_list(value) else value
-
-
-def differing(old: Plain, new: Plain, path: str = "") -> list[str]:
-    """Where two plain values differ, as deep as both have the same shape."""
-    if is_map(old) and is_map(new):
-        keys = sorted({*old, *new})
-        return [each for key in keys for each in differing(old.get(key), new.get(key), join(path, key))]
-    if is_list(old) and is_list(new) and len(old) == len(new):
-        pairs = enumerate(zip(old, new, strict=True))
-        return [each for index, (one, other) in pairs for each in differing(one, other, f"{path}[{index}]")]
-    return [] if old == new else [path]
 
 
 def stated_name(type_: str, inputs: Plain) -> str | None:

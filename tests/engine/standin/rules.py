@@ -1,11 +1,9 @@
-"""What real clouds know and the SDKs' types do not: values they refuse, and properties they cannot change in place.
-
-`aws-native` states its own (`replace_on_changes` in each of its classes), and the engine heeds them.
-"""
+"""What real clouds know and the SDKs' types do not: the values and the changes that they refuse."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from infra.difference.replacement import AGENT_POOL, NODE_GROUP, within
 from infra.preview.wire import Plain
 from tests.engine.standin.clouds import Operation
 
@@ -20,8 +18,6 @@ class Rule:
     source: str
 
 
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-AGENT_POOL = "azure-native:containerservice:AgentPool"
 MADE = (Operation.CREATE, Operation.UPDATE)
 
 
@@ -89,24 +85,6 @@ RULES = (
     ),
 )
 
-ALL = ("*",)
-REPLACED: Mapping[str, Sequence[str]] = {
-    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-eks-nodegroup.html
-    NODE_GROUP: (
-        *("amiType", "capacityType", "clusterName", "diskSize", "instanceTypes"),
-        *("nodeGroupName", "nodeRoleArn", "subnetIds"),
-    ),
-    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-eks-cluster.html
-    "aws:eks/cluster:Cluster": ("name", "roleArn", "encryptionConfig", "bootstrapSelfManagedAddons"),
-    # Neither has an update: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations.html
-    "aws:sagemaker/model:Model": ALL,
-    "aws:sagemaker/endpointConfiguration:EndpointConfiguration": ALL,
-    # https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go
-    AGENT_POOL: ("gpuInstanceProfile", "vmSize"),
-    "azure-native:authorization:RoleAssignment": ("principalId", "scope"),
-}
-"""Properties whose change makes another object, by type; `ALL` but for the tags."""
-
 FROZEN: Mapping[str, Sequence[str]] = {
     # https://learn.microsoft.com/en-us/azure/aks/manage-node-pools and /spot-node-pool, /use-nvidia-gpu
     AGENT_POOL: (
@@ -129,34 +107,7 @@ REVISED: Mapping[str, Sequence[str]] = {
 
 def refusal(type_: str, operation: Operation, inputs: Mapping[str, Plain], changed: Sequence[str] = ()) -> str | None:
     """Why a cloud refuses that, None where it does not; `changed` are the paths that an update changes."""
-    if frozen := _within(changed, FROZEN.get(type_, ())):
+    if frozen := within(changed, FROZEN.get(type_, ())):
         return f"PropertyChangeNotAllowed: {', '.join(frozen)} cannot be changed"
     rules = [rule for rule in RULES if type_ in rule.types and operation in rule.operations]
     return next((said for rule in rules if (said := rule.refusal(inputs))), None)
-
-
-def replaced(type_: str, changed: Sequence[str], old: Mapping[str, Plain], new: Mapping[str, Plain]) -> list[str]:
-    """Those of the `changed` properties, paths among them, that only another object can have."""
-    if type_.startswith("kubernetes:"):
-        return _replaced_in_kubernetes(changed, old, new)
-    table = REPLACED.get(type_, ())
-    if table == ALL:
-        return [path for path in changed if not path.startswith("tags")]
-    return [path for path in changed if _is_name(type_, path) or _within([path], table)]
-
-
-def _is_name(type_: str, path: str) -> bool:
-    """Whether a property is the object's name; all parts of an ID in Azure end so."""
-    return path == "name" or (type_.startswith("azure-native:") and path.endswith("Name") and "." not in path)
-
-
-def _within(paths: Sequence[str], properties: Sequence[str]) -> list[str]:
-    """Those of the paths that lie in one of the properties."""
-    return [path for path in paths if path.partition(".")[0].partition("[")[0] in properties]
-
-
-def _replaced_in_kubernetes(changed: Sequence[str], old: Mapping[str, Plain], new: Mapping[str, Plain]) -> list[str]:
-    """https://github.com/pulumi/pulumi-kubernetes/blob/master/provider/pkg/provider/diff.go"""
-    names = [path for path in changed if path in ("metadata.name", "metadata.namespace", "apiVersion", "kind")]
-    frozen = old.get("immutable") and new.get("immutable")
-    return names + [path for path in changed if frozen and path.startswith(("data", "stringData"))]

@@ -13,6 +13,8 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from infra.difference.change import differing
+from infra.difference.replacement import replaced
 from infra.preview.input_check import Problem, check_inputs
 from infra.preview.outputs import custom_object_outputs, resource_outputs, result_outputs
 from infra.preview.plan import urn_name
@@ -91,9 +93,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         """Compare what was asked for with what is asked for now."""
         del context
         old, new = (_compared(request.type, decode_struct(each)) for each in (request.old_inputs, request.news))
-        changed = forms.differing(old, new)
-        replaced = rules.replaced(request.type, changed, old, new)
-        return _difference(changed, replaced, delete_first=_is_deleted_first(request.type, old, new))
+        changed = differing(old, new)
+        replaces = replaced(request.type, changed, old, new)
+        return _difference(changed, replaces, delete_first=_is_deleted_first(request.type, old, new))
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Make an object; in a preview, say what would be known of it."""
@@ -120,7 +122,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(properties=encode(forms.on_the_wire({**known, **revised})))
         with _refusing(context), self._clouds.operation(Operation.UPDATE, request.urn):
             before: Plain = old.inputs if old else {}
-            changed = forms.differing(_compared(request.type, before), _compared(request.type, inputs))
+            changed = differing(_compared(request.type, before), _compared(request.type, inputs))
             self._judge(request.type, Operation.UPDATE, inputs, changed)
         held = Held(urn=request.urn, type=request.type, id=request.id, inputs=inputs, outputs=known, revision=revision)
         self._clouds.put(held)

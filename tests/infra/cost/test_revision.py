@@ -6,7 +6,8 @@ import pytest
 
 from infra.cost.__main__ import main
 from infra.cost.prices import price_table
-from infra.cost.revision import RevisionError, checked_out, estimate_at
+from infra.cost.revision import estimate_at
+from infra.preview.revision import RevisionError, checked_out
 
 pytestmark = pytest.mark.slow
 
