@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pulumi
 from pulumi.runtime.proto import engine_pb2
+from pulumi.runtime.settings import SETTINGS
 
 from infra.preview.monitor import RecordingMonitor
 from infra.preview.overrides import Overrides
@@ -70,7 +71,15 @@ def _drive(program: Callable[[], None]) -> None:
     with warnings.catch_warnings(), asyncio.Runner() as loop:
         warnings.filterwarnings("ignore", UNAWAITED, RuntimeWarning)
         loop.get_loop().set_exception_handler(_ignore)
-        loop.run(pulumi.runtime.run_in_stack(program))
+        loop.run(pulumi.runtime.run_in_stack(lambda: _settled(program)))
+
+
+async def _settled(program: Callable[[], None]) -> None:
+    """Run it and wait for what it began; the SDK does too, but goes over all that is left each time one is done."""
+    program()
+    outputs: set[asyncio.Future[object]] = cast(Any, SETTINGS).outputs
+    while begun := [each for each in outputs if not each.done()]:
+        await asyncio.wait(begun)
 
 
 def _ignore(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
