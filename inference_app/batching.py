@@ -4,15 +4,14 @@ import asyncio
 import logging
 import threading
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from inference_app import tensors, trace
 from inference_app.errors import DeadlineExceeded, InferenceError, ModelFailed, NotReady, QueueFull, TooLarge
-from inference_app.jobs import FutureJob, Job
-from inference_app.logs import outline
+from inference_app.jobs import Job, Queue
 from inference_app.metrics import ModelMetrics
 from inference_app.outputs import BatchOutputs, Rows
 from inference_app.tensors import Arrays
@@ -48,8 +47,8 @@ class BatchingLimits:
     """Whether requests may differ in shape beyond the batch axis."""
 
 
-class Batcher(ABC):
-    """A queue of requests for one model; lives on the event loop, whose thread alone may call it."""
+class Batcher(Queue):
+    """A queue of requests for one model."""
 
     _parallel = 1
 
@@ -77,6 +76,11 @@ class Batcher(ABC):
         metrics.queue_size = lambda: self._rows
         metrics.queue_capacity = limits.max_queue_size
 
+    @property
+    def of_model(self) -> Queue:
+        """This one."""
+        return self
+
     def submit(self, job: Job, now: float, deadline: float | None = None) -> None:
         """Queue a job with inputs of any number of examples; more than a batch holds are split.
 
@@ -103,17 +107,6 @@ class Batcher(ABC):
             self._rows += rows
             if not self._is_awake:
                 self._wake(job.deadline)
-
-    async def infer(self, inputs: Arrays, deadline: float | None = None) -> Arrays:
-        """The model's outputs; raises what `submit` raises and reports. Cancelling drops what has not started."""
-        job = FutureJob(inputs, trace.current.get())
-        if job.trace is not None:
-            job.trace.job = job
-        self.submit(job, time.perf_counter(), deadline)
-        try:
-            return await job.outputs
-        finally:
-            self.drop(job)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
@@ -208,12 +201,9 @@ class Batcher(ABC):
                 if outputs.verdict is not None:
                     outputs.verdict.check(start, stop)
                 job.deliver(Rows(outputs, start, stop))
-            except InferenceError as error:
-                job.fail(error)
             except Exception as error:  # noqa: BLE001
                 # One request's rendering must not cost its neighbours their answers.
-                logger.error("an answer could not be delivered", extra={"exception": outline(error)})
-                job.fail(ModelFailed("the answer could not be rendered"))
+                job.stumble(error)
             start = stop
         seconds = finished - started
         self._pace += PACE_WEIGHT * (seconds / start / self._parallel - self._pace)

@@ -1,16 +1,21 @@
 """What waits in a model's queue, and who hears of it."""
 
 import asyncio
+import logging
+import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from inference_app import tensors
-from inference_app.errors import InferenceError
+from inference_app import tensors, trace
+from inference_app.errors import InferenceError, ModelFailed
+from inference_app.logs import outline
 from inference_app.outputs import BatchOutputs, Rows
 from inference_app.tensors import Arrays
 
 if TYPE_CHECKING:
     from inference_app.trace import Trace
+
+logger = logging.getLogger(__name__)
 
 
 class Job(ABC):
@@ -36,6 +41,13 @@ class Job(ABC):
     @abstractmethod
     def fail(self, error: InferenceError) -> None:
         """Take the failure."""
+
+    def stumble(self, error: Exception) -> None:
+        """Take what went wrong while the outputs were delivered: their refusal, or a failure of the server's own."""
+        if not isinstance(error, InferenceError):
+            logger.error("an answer could not be delivered", extra={"exception": outline(error)})
+            error = ModelFailed("the answer could not be rendered")
+        self.fail(error)
 
     def split(self, size: int) -> "tuple[_Part, ...]":
         """Parts of at most `size` examples, whose outputs become this job's."""
@@ -77,9 +89,9 @@ class _Part(Job):
 class FutureJob(Job):
     """A job to wait for."""
 
-    def __init__(self, inputs: Arrays, trace: "Trace | None" = None) -> None:
+    def __init__(self, inputs: Arrays, traced: "Trace | None" = None) -> None:
         self.inputs = inputs
-        self.trace = trace
+        self.trace = traced
         self.outputs: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
 
     def deliver(self, rows: Rows) -> None:
@@ -91,3 +103,38 @@ class FutureJob(Job):
         """Set the error, unless nobody waits any more."""
         if not self.outputs.done():
             self.outputs.set_exception(error)
+
+
+class Queue(ABC):
+    """Where requests go: a model's own queue, or what stands in front of it; the event loop's thread alone calls it."""
+
+    @property
+    @abstractmethod
+    def of_model(self) -> "Queue":
+        """The model's own, which nothing stands in front of."""
+
+    @abstractmethod
+    def submit(self, job: Job, now: float, deadline: float | None = None) -> None:
+        """Take a job with inputs of any number of examples, which hears of their outputs or why there are none.
+
+        `now` and `deadline` are `time.perf_counter()` seconds. Raises the `InferenceError` of a job that is refused.
+        """
+
+    @abstractmethod
+    def drop(self, job: Job) -> None:
+        """Forget a job whose client left, unless it has reached the model."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Refuse new jobs and those that wait; a running model call finishes."""
+
+    async def infer(self, inputs: Arrays, deadline: float | None = None) -> Arrays:
+        """The model's outputs; raises what `submit` raises and reports. Cancelling drops what has not started."""
+        job = FutureJob(inputs, trace.current.get())
+        if job.trace is not None:
+            job.trace.job = job
+        self.submit(job, time.perf_counter(), deadline)
+        try:
+            return await job.outputs
+        finally:
+            self.drop(job)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference_app import memory, repository, switching
+from inference_app import memory, repository, result_cache, switching
 from inference_app.contract import SwitchResult
 from inference_app.errors import NotReady, SeveralWorkers, UnknownModel
 from inference_app.following import Follower
@@ -69,7 +69,8 @@ class Models:
         self._settings = settings
         self._siblings = siblings
         self.metrics = metrics
-        self.slots = {version.metadata.name: Slot(ServedModel(version, settings, metrics)) for version in versions}
+        self._cache = result_cache.of(settings)
+        self.slots = {version.metadata.name: Slot(self._model(version)) for version in versions}
         self.on_change: Callable[[], None] = lambda: None
         self._exchanges = Exchanges()
         self._follower = Follower(self, settings)
@@ -88,6 +89,8 @@ class Models:
 
     async def start(self) -> None:
         """Load all; those that fail stay, not ready, with their reason."""
+        if self._cache is not None:
+            self._cache.start()
         await self._exchanges.run(self._load_all)
         self.tell_siblings()
         # What is loaded stays: a full collection would look at all of it again, tens of milliseconds each time.
@@ -175,6 +178,11 @@ class Models:
         self._follower.stop()
         for slot in self.slots.values():
             slot.model.close()
+        if self._cache is not None:
+            self._cache.close()
+
+    def _model(self, version: ModelVersion) -> ServedModel:
+        return ServedModel(version, self._settings, self.metrics, self._cache)
 
     async def _load_all(self) -> None:
         await asyncio.gather(*(slot.model.load() for slot in self.slots.values()), return_exceptions=True)
@@ -213,7 +221,7 @@ class Models:
         return Switched(name, wanted, previous, round(time.perf_counter() - started, 3))
 
     async def _prove(self, version: ModelVersion) -> ServedModel:
-        model = ServedModel(version, self._settings, self.metrics)
+        model = self._model(version)
         try:
             await model.load()
         except BaseException:

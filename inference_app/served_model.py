@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from inference_app import codecs, detector, execution, tuning
 from inference_app import model as models
@@ -13,6 +14,7 @@ from inference_app.contract import Execution, SwitchResult
 from inference_app.detector import Detector
 from inference_app.errors import ModelUnusable, NotReady
 from inference_app.health import Health, State
+from inference_app.jobs import Queue
 from inference_app.metrics import Metrics, ModelMetrics
 from inference_app.model import Model
 from inference_app.outputs import BatchOutputs
@@ -23,6 +25,9 @@ from inference_app.settings import Settings
 from inference_app.tensors import Arrays
 from inference_app.watchdog import Calls, Watchdog, WatchdogLimits
 
+if TYPE_CHECKING:
+    from inference_app.result_cache.cache import ResultCache
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,7 +36,7 @@ class Serving:
     """What answers: a model, its queue, the protocols it speaks, and how many requests are on their way through."""
 
     model: Model
-    batcher: Batcher
+    batcher: Queue
     codecs: tuple[Codec, ...]
     pending: int = 0
     idle: asyncio.Event | None = None
@@ -46,12 +51,15 @@ class Serving:
 class ServedModel:
     """A model version that requests reach by name."""
 
-    def __init__(self, version: ModelVersion, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, version: ModelVersion, settings: Settings, metrics: Metrics, cache: "ResultCache | None" = None
+    ) -> None:
         self.version = version
         self.metadata = version.metadata
         self.health = Health(version.metadata.name)
         self.metrics = metrics.model(version.metadata.name, version.metadata.version)
         self._settings = tuning.apply(version, settings)
+        self._cache = cache if version.metadata.cacheable else None
         self._serving: Serving | None = None
         self._calls = Calls()
         limits = WatchdogLimits(interval=settings.watchdog_interval_seconds, timeout=settings.watchdog_timeout_seconds)
@@ -138,14 +146,17 @@ class ServedModel:
         guard = await asyncio.to_thread(detector.load, self.version, self._settings, model.golden.inputs)
         spoken = await asyncio.to_thread(codecs.make, self.version)
         run = self._calls.watch(judged(model, guard))
-        return Serving(model, make_batcher(run, model, self._settings, self.metrics, self._watchdog.report), spoken)
+        queue: Queue = make_batcher(run, model, self._settings, self.metrics, self._watchdog.report)
+        if self._cache is not None:
+            queue = self._cache.before(queue, self.metadata, self.metrics)
+        return Serving(model, queue, spoken)
 
     async def _probe(self) -> None:
         """Run the golden inference through the queue; raises what the watchdog understands."""
         serving = self._serving
         if serving is None:
             raise NotReady(STOPPING)
-        serving.model.golden.check(await serving.batcher.infer(serving.model.golden.inputs))
+        serving.model.golden.check(await serving.batcher.of_model.infer(serving.model.golden.inputs))
 
     async def _reload(self) -> None:
         old, self._serving = self._serving, None

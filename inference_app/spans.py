@@ -12,8 +12,19 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from inference_app import otlp
+from inference_app.contract import LookupResult
 from inference_app.otlp import Kind, Template
-from inference_app.trace import ClientCall, Context, FinishedBatch, GrpcAnswer, HttpAnswer, ModelCall, Record, Trace
+from inference_app.trace import (
+    CacheLookup,
+    ClientCall,
+    Context,
+    FinishedBatch,
+    GrpcAnswer,
+    HttpAnswer,
+    ModelCall,
+    Record,
+    Trace,
+)
 
 FORWARD = 2
 """The model call's place among the stages."""
@@ -51,6 +62,8 @@ def _request(trace: Trace, epoch: int) -> list[bytes]:
         spans.append(template.below(span_id, trace_id, own, epoch + int(start * 1e9), end_ns))
         if number == FORWARD and trace.calls:
             spans += [_client(call, trace_id, own, epoch) for call in trace.calls]
+    if trace.lookup is not None:
+        spans.append(_lookup(trace.lookup, trace_id, span_id, epoch))
     template = _entry(trace.answer, trace.model, trace.error_type)
     if trace.failure is not None:
         template = Template(template.rest + otlp.failed(trace.failure))
@@ -88,6 +101,12 @@ def _batch(batch: FinishedBatch, epoch: int) -> bytes:
     return Template(rest).root(*_ids(batch.context), epoch + int(call.started * 1e9), epoch + int(call.finished * 1e9))
 
 
+def _lookup(lookup: CacheLookup, trace_id: bytes, parent_id: bytes, epoch: int) -> bytes:
+    own = getrandbits(64).to_bytes(8)
+    start_ns, end_ns = epoch + int(lookup.started * 1e9), epoch + int(lookup.finished * 1e9)
+    return LOOKUPS[lookup.result].below(parent_id, trace_id, own, start_ns, end_ns)
+
+
 def _client(call: ClientCall, trace_id: bytes, parent_id: bytes, epoch: int) -> bytes:
     url = urlsplit(call.url)
     error = call.error or (str(call.status) if call.status and call.status >= 400 else "")
@@ -115,6 +134,10 @@ def _sizes(call: ModelCall | None) -> tuple[int, int, str]:
 PREPROCESS, WAIT, POSTPROCESS = (
     Template(otlp.described(name, Kind.INTERNAL, {})) for name in ("preprocess", "batch.wait", "postprocess")
 )
+LOOKUPS = {
+    result: Template(otlp.described("cache.lookup", Kind.INTERNAL, {"inference.cache_result": result.value}))
+    for result in LookupResult
+}
 
 
 @lru_cache(KEPT)

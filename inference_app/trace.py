@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from random import getrandbits
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from inference_app.contract import LookupResult
 from inference_app.errors import InferenceError
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ class ModelCall(NamedTuple):
     provider: str
     started: float
     finished: float
+
+
+class CacheLookup(NamedTuple):
+    """A look into the result cache; times are `time.perf_counter()` seconds."""
+
+    started: float
+    finished: float
+    result: LookupResult
 
 
 class ClientCall(NamedTuple):
@@ -138,6 +147,7 @@ class Trace:
         "failure",
         "finished_at",
         "job",
+        "lookup",
         "model",
         "parent",
         "parsed_at",
@@ -158,6 +168,7 @@ class Trace:
         """Name and version."""
         self.job: Job | None = None
         self.error: InferenceError | None = None
+        self.lookup: CacheLookup | None = None
         self.call: ModelCall | None = None
         self.batches: tuple[Context, ...] = ()
         self.calls: tuple[ClientCall, ...] = ()

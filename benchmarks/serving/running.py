@@ -32,7 +32,7 @@ class Running:
         self._mark = uuid.uuid4().hex
         self._scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._log = Path(self._scratch.name) / "log"
-        self._port = _free_port()
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._started = time.perf_counter()
         own = {"PORT": str(self._port), "TMPDIR": self._scratch.name, processes.MARK: self._mark}
@@ -122,7 +122,8 @@ def _folder(contender: Contender) -> Path:
     return environments.PEERS / contender.folder if contender.folder else environments.ROOT
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

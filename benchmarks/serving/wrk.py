@@ -27,13 +27,16 @@ class Load:
     errors: int
 
 
-def run(url: str, request: Request, concurrency: int, seconds: int) -> Load:
-    """Send `request` over `concurrency` connections for so many seconds; raises `WrkFailed`."""
+def run(url: str, request: Request, concurrency: int, seconds: int, script: Path = SCRIPT) -> Load:
+    """Send what wrk's `script` makes of `request` over `concurrency` connections for so many seconds.
+
+    Raises `WrkFailed`.
+    """
     with tempfile.NamedTemporaryFile() as body:
         body.write(request.body)
         body.flush()
         headers = [text for pair in request.all_headers().items() for text in pair]
-        load = ["-t1", f"-c{concurrency}", f"-d{seconds}s", f"--timeout={TIMEOUT_SECONDS}s", f"--script={SCRIPT}"]
+        load = ["-t1", f"-c{concurrency}", f"-d{seconds}s", f"--timeout={TIMEOUT_SECONDS}s", f"--script={script}"]
         command = ["wrk", *load, url + request.path, "--", body.name, *headers]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + TIMEOUT_SECONDS, check=False)
     return parse(done.stdout + done.stderr)

@@ -50,6 +50,8 @@ class Metadata(_Frozen):
     postprocessing: Postprocessing | None = None
     hook_sha256: Sha256 | None = None
     detector: DetectorDeclaration | None = None
+    cacheable: bool = True
+    """False for a model whose answers to the same input differ: no result cache keeps them."""
     golden: Golden
     samples: tuple[Sample, ...] = ()
     metrics: dict[str, float] = {}

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import urllib3
@@ -16,11 +16,11 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from inference_app import tensors, tracing
 from inference_app.errors import RETRY_SOON, BadRequest, DeadlineExceeded, InferenceError
-from inference_app.protocols import binary_tensors
+from inference_app.protocols import tensor_list
 from inference_app.protocols.infer_answer import HEADER_LENGTH
 from inference_app.repository import Metadata
 from inference_app.settings import Settings
-from inference_app.tensors import Array, Arrays, TensorSpec
+from inference_app.tensors import Arrays, TensorSpec
 from inference_app.transformer.calls import TracedCall
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Predictor:
         self._seconds = settings.request_timeout_seconds
         self._is_traced = tracing.is_wanted(settings)
         self._path = f"/v2/models/{metadata.name}/versions/{metadata.version}"
-        self._outputs = {spec.name: _lenient(spec) for spec in metadata.outputs}
+        self._outputs = tensor_list.lenient(metadata.outputs)
         self._url = settings.predictor_url or ""
         self._pool = urllib3.connection_from_url(self._url, maxsize=settings.model_threads or 1)
 
@@ -133,16 +133,7 @@ class Predictor:
 
 def write(inputs: Arrays, specs: tuple[TensorSpec, ...]) -> tuple[bytes, int]:
     """A request's body that asks for binary outputs, and how many bytes of it are JSON."""
-    data = [binary_tensors.encode(inputs[spec.name]) for spec in specs]
-    described = [
-        {
-            "name": spec.name,
-            "datatype": spec.datatype,
-            "shape": inputs[spec.name].shape,
-            "parameters": {"binary_data_size": len(content)},
-        }
-        for spec, content in zip(specs, data, strict=True)
-    ]
+    described, data = tensor_list.write(inputs, specs)
     head = orjson.dumps({"inputs": described, "parameters": {"binary_data_output": True}})
     return b"".join((head, *data)), len(head)
 
@@ -153,30 +144,7 @@ def read(given: urllib3.BaseHTTPResponse, specs: Mapping[str, TensorSpec], rows:
     Raises `BadRequest`, `ValueError`, `KeyError` or `TypeError` unless it holds `rows` examples of each of `specs`.
     """
     start = int(given.headers[LENGTH])
-    found: Arrays = {}
-    for output in orjson.loads(given.data[:start])["outputs"]:
-        size = int(output["parameters"]["binary_data_size"])
-        if spec := specs.get(output["name"]):
-            found[spec.name] = _array(output, given.data, start, size, spec, rows)
-        start += size
-    return {name: found[name] for name in specs}
-
-
-def _array(output: Mapping[str, Any], body: bytes, start: int, size: int, spec: TensorSpec, rows: int) -> Array:
-    shape = cast("list[int]", output["shape"])
-    if output["datatype"] != spec.datatype or not spec.accepts(shape) or shape[0] != rows:
-        raise ValueError(
-            f"output {spec.name} is {output['datatype']} of shape {shape}, expected {spec.datatype} of shape "
-            f"{[rows, *spec.shape[1:]]}"
-        )
-    return binary_tensors.decode(body, start, size, shape, spec)
-
-
-def _lenient(spec: TensorSpec) -> TensorSpec:
-    """Numbers that are none come back as the model gave them: what becomes of them the protocols decide."""
-    return TensorSpec(
-        name=spec.name, datatype=spec.datatype, shape=spec.shape, allow_nan=spec.datatype.startswith("FP")
-    )
+    return tensor_list.read(orjson.loads(given.data[:start])["outputs"], given.data, start, specs, rows)
 
 
 def _failure(given: urllib3.BaseHTTPResponse) -> InferenceError:
