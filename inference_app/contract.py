@@ -21,6 +21,10 @@ REPOSITORY_PATH = "/models"
 
 _PREFIX = r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._=-]+)*"
 
+MODEL_URI = r"models:/(?P<name>[^/@:]+)(@(?P<alias>[A-Za-z0-9_-]+)|/(?P<number>[1-9][0-9]*))"
+"""A version of a registered model, by an alias or by its number
+(https://mlflow.org/docs/latest/ml/model-registry/)."""
+
 S3_URL = r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>" + _PREFIX + ")"
 """A bucket and a prefix (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html)."""
 
@@ -31,6 +35,20 @@ BLOB_URL = (
 )
 """An account, a container and a prefix
 (https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata)."""
+
+REDIS_URL = (
+    r"(?P<scheme>rediss?)://([^:@/\s]+@)?(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:(?P<port>[0-9]{1,5}))?(/[0-9]+)?"
+)
+"""A Redis, its user and its database; without a password, since what is in a URL is printed sooner or later."""
+
+REDIS_PORT = 6379
+"""Of a URL that names none."""
+
+JOB_QUEUE = "inference-jobs"
+"""The list in Redis where jobs of asynchronous inference wait for a worker."""
+
+JOBS_OPEN = "inference-jobs-open"
+"""The sorted set beside it with all jobs that have no answer, those included that a worker has in hand."""
 
 API_KEY_HEADER = "X-API-Key"
 """Where a request may bring an API key, besides `Authorization: Bearer`."""
@@ -55,6 +73,7 @@ class Route(StrEnum):
     PING = "/ping"
     INVOCATIONS = "/invocations"
     MODELS = "/models"
+    JOBS = "/jobs"
     SWITCH_MODEL = "/admin/switch_model"
 
 
@@ -96,6 +115,20 @@ class Env(StrEnum):
     ADMIN_TOKEN = "ADMIN_TOKEN"  # noqa: S105 - the variable's name
     API_KEYS = "API_KEYS"
     SAGEMAKER_MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"
+    RESULT_CACHE_URL = "RESULT_CACHE_URL"
+    RESULT_CACHE_PASSWORD = "RESULT_CACHE_PASSWORD"  # noqa: S105 - the variable's name
+    RESULT_CACHE_TTL_SECONDS = "RESULT_CACHE_TTL_SECONDS"
+    RESULT_CACHE_TIMEOUT_MS = "RESULT_CACHE_TIMEOUT_MS"
+    RESULT_CACHE_MAX_VALUE_BYTES = "RESULT_CACHE_MAX_VALUE_BYTES"
+    JOBS_URL = "JOBS_URL"
+    JOBS_PASSWORD = "JOBS_PASSWORD"  # noqa: S105 - the variable's name
+    JOBS_MAX_OPEN = "JOBS_MAX_OPEN"
+    JOBS_MAX_BODY_BYTES = "JOBS_MAX_BODY_BYTES"
+    JOBS_WAIT_SECONDS = "JOBS_WAIT_SECONDS"
+    JOBS_RESULT_TTL_SECONDS = "JOBS_RESULT_TTL_SECONDS"
+    JOBS_TIMEOUT_SECONDS = "JOBS_TIMEOUT_SECONDS"
+    JOBS_MAX_ATTEMPTS = "JOBS_MAX_ATTEMPTS"
+    JOBS_CONCURRENCY = "JOBS_CONCURRENCY"
     OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     OTEL_TRACES_SAMPLER = "OTEL_TRACES_SAMPLER"
@@ -117,6 +150,37 @@ class Execution(StrEnum):
     AUTO = "auto"
     INLINE = "inline"
     THREADS = "threads"
+
+
+class LookupResult(StrEnum):
+    """How the look into the result cache ended that a request began with."""
+
+    HIT = "hit"
+    MISS = "miss"
+    ERROR = "error"
+    """No answer in time, or none that can be read."""
+    SKIPPED = "skipped"
+    """Redis was not asked, since it is in trouble."""
+
+
+class StoreResult(StrEnum):
+    """What became of a model's answer that the result cache did not have."""
+
+    STORED = "stored"
+    ERROR = "error"
+    DROPPED = "dropped"
+    """Larger than a value may be, or too much waits for Redis."""
+
+
+class JobResult(StrEnum):
+    """How a worker's attempt at a job ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    RETRIED = "retried"
+    """What stood in its way may pass."""
+    DISCARDED = "discarded"
+    """It was cancelled meanwhile, another attempt was first, or its time was over."""
 
 
 class SwitchResult(StrEnum):
@@ -177,6 +241,12 @@ def request_buckets(target: float | None) -> tuple[float, ...]:
 
 LOAD_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Seconds; a small model loads in a fraction of one, a large one from a network volume in minutes."""
+
+CACHE_BUCKETS = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025)
+"""Seconds; a Redis nearby answers in under a millisecond, and nobody waits for one longer than a few."""
+
+WAIT_BUCKETS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""Seconds; a job may have to wait for a node that boots, or for the load to fall."""
 
 BATCH_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 
@@ -252,6 +322,38 @@ LOAD_DURATION = Metric(
     labels=("model",),
     buckets=LOAD_BUCKETS,
 )
+CACHE_LOOKUPS = Metric(
+    name="inference_cache_lookups_total",
+    kind=MetricKind.COUNTER,
+    help="Requests by what the result cache said: hit, miss, error, or skipped, while Redis is in trouble.",
+    labels=("model", "result"),
+)
+CACHE_LOOKUP_DURATION = Metric(
+    name="inference_cache_lookup_duration_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Time that requests waited for the result cache, in seconds.",
+    labels=("model",),
+    buckets=CACHE_BUCKETS,
+)
+CACHE_STORES = Metric(
+    name="inference_cache_stores_total",
+    kind=MetricKind.COUNTER,
+    help="Answers of the model for the result cache, by result: stored, error, or dropped, being too large or many.",
+    labels=("model", "result"),
+)
+JOBS = Metric(
+    name="inference_jobs_total",
+    kind=MetricKind.COUNTER,
+    help="Attempts of this worker at jobs, by result: succeeded, failed, retried, or discarded, nobody needing it.",
+    labels=("model", "result"),
+)
+JOB_WAIT = Metric(
+    name="inference_job_wait_seconds",
+    kind=MetricKind.HISTOGRAM,
+    help="Time from a job's submission until a worker began it, in seconds.",
+    labels=("model",),
+    buckets=WAIT_BUCKETS,
+)
 GPU_MEMORY_USED = Metric(
     name="inference_gpu_memory_used_bytes",
     kind=MetricKind.GAUGE,
@@ -285,6 +387,11 @@ METRICS = (
     MODEL_INFO,
     SWITCHES,
     LOAD_DURATION,
+    CACHE_LOOKUPS,
+    CACHE_LOOKUP_DURATION,
+    CACHE_STORES,
+    JOBS,
+    JOB_WAIT,
     GPU_MEMORY_USED,
     GPU_MEMORY_SIZE,
     BUILD_INFO,

@@ -14,7 +14,7 @@ from prometheus_client.samples import Exemplar
 
 from inference_app import __version__, contract
 from inference_app.gpu_memory import GpuMemory
-from inference_app.metrics import Histogram, Metrics, ModelMetrics, RouteMetrics
+from inference_app.metrics import CacheMetrics, Histogram, Metrics, ModelMetrics, RouteMetrics
 from inference_app.sessions import ort
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ class ServerCollector(Collector):
         yield _gauge(contract.MODEL_INFO, _running(metrics))
         yield _counter(contract.SWITCHES, _switches(models))
         yield _histogram(contract.LOAD_DURATION, {(name,): model.load_duration for name, model in models.items()})
+        yield from _cache({name: model.cache for name, model in models.items() if model.cache is not None})
+        yield _counter(contract.JOBS, _jobs(metrics))
+        yield _histogram(contract.JOB_WAIT, {(name,): jobs.wait for name, jobs in metrics.jobs.items()})
         yield from self._gpu_memory()
         yield _gauge(contract.BUILD_INFO, {(__version__, platform.python_version(), ort.__version__): 1})
         yield _gauge(contract.READY, {(): metrics.ready()})
@@ -122,6 +125,14 @@ def _switches(models: Mapping[str, ModelMetrics]) -> Mapping[Labels, float]:
     return {(name, result): count for name, model in models.items() for result, count in model.switches.items()}
 
 
+def _cache(caches: Mapping[str, CacheMetrics]) -> Iterator[Metric]:
+    looked = {(name, result): count for name, cache in caches.items() for result, count in cache.lookups.items()}
+    stored = {(name, result): count for name, cache in caches.items() for result, count in cache.stores.items()}
+    yield _counter(contract.CACHE_LOOKUPS, looked)
+    yield _histogram(contract.CACHE_LOOKUP_DURATION, {(name,): cache.duration for name, cache in caches.items()})
+    yield _counter(contract.CACHE_STORES, stored)
+
+
 def _sums(metrics: Metrics, gauge: Callable[[ModelMetrics], float]) -> Mapping[Labels, float]:
     """By name, over the versions that are loaded: each has a queue of its own."""
     sums: dict[Labels, float] = {}
@@ -133,6 +144,10 @@ def _sums(metrics: Metrics, gauge: Callable[[ModelMetrics], float]) -> Mapping[L
 def _running(metrics: Metrics) -> Mapping[Labels, float]:
     models = metrics.models.items()
     return {(*key, model.execution_provider): 1 for key, model in models if model.execution_provider is not None}
+
+
+def _jobs(metrics: Metrics) -> Mapping[Labels, float]:
+    return {(name, result): count for name, jobs in metrics.jobs.items() for result, count in jobs.results.items()}
 
 
 def _counter(metric: contract.Metric, counts: Mapping[Labels, float]) -> Metric:

@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference_app.contract import BATCH_BUCKETS, LATENCY_BUCKETS, LOAD_BUCKETS, SwitchResult
+from inference_app.contract import (
+    BATCH_BUCKETS,
+    CACHE_BUCKETS,
+    LATENCY_BUCKETS,
+    LOAD_BUCKETS,
+    WAIT_BUCKETS,
+    JobResult,
+    LookupResult,
+    StoreResult,
+    SwitchResult,
+)
 
 if TYPE_CHECKING:
     from inference_app.exposition import Exposition
@@ -98,6 +108,37 @@ class Routes(dict[str, RouteMetrics]):
             self.setdefault(label, RouteMetrics(route.duration.bounds)).absorb(route)
 
 
+class CacheMetrics:
+    """What the result cache did for one model."""
+
+    def __init__(self) -> None:
+        self.lookups = dict.fromkeys(LookupResult, 0)
+        self.duration = Histogram(CACHE_BUCKETS)
+        self.stores = dict.fromkeys(StoreResult, 0)
+
+    def absorb(self, other: "CacheMetrics") -> None:
+        """Add what another version of the same model, or another process, counted."""
+        for result, count in other.lookups.items():
+            self.lookups[result] += count
+        for result, count in other.stores.items():
+            self.stores[result] += count
+        self.duration.absorb(other.duration)
+
+
+class JobMetrics:
+    """What a worker of asynchronous inference did for one model."""
+
+    def __init__(self) -> None:
+        self.results = dict.fromkeys(JobResult, 0)
+        self.wait = Histogram(WAIT_BUCKETS)
+
+    def absorb(self, other: "JobMetrics") -> None:
+        """Add what another process counted."""
+        for result, count in other.results.items():
+            self.results[result] += count
+        self.wait.absorb(other.wait)
+
+
 class ModelMetrics:
     """One model version: who asked it, its queue, its batches, and where it runs (None until it does)."""
 
@@ -115,6 +156,8 @@ class ModelMetrics:
         self.queue_size: Callable[[], int] = int
         self.queue_capacity = 0
         self.execution_provider: str | None = None
+        self.cache: CacheMetrics | None = None
+        """None where no cache stands before the model."""
         self.users = 0
         """Loaded instances: while a version is loaded again, two."""
 
@@ -132,6 +175,9 @@ class ModelMetrics:
         self.rejected += other.rejected
         for result, count in other.switches.items():
             self.switches[result] += count
+        if other.cache is not None:
+            self.cache = self.cache or CacheMetrics()
+            self.cache.absorb(other.cache)
 
 
 class Metrics:
@@ -156,6 +202,8 @@ class Metrics:
         self.gpu = gpu
         self.routes = Routes(request_bounds)
         self.models: dict[tuple[str, str], ModelMetrics] = {}
+        self.jobs: dict[str, JobMetrics] = {}
+        """By model; a worker of asynchronous inference alone has any."""
         self._siblings = siblings
         self._exposition: Exposition | None = None
         if siblings is not None:
@@ -181,6 +229,8 @@ class Metrics:
         heir = next((metrics for (other, _), metrics in self.models.items() if other == name), None)
         if heir is not None:
             heir.absorb(gone)
+        else:
+            self.jobs.pop(name, None)
 
     def absorb(self, other: "Metrics") -> None:
         """Add what another process counted, gauges aside."""
@@ -189,6 +239,8 @@ class Metrics:
             mine = self.models.setdefault(key, ModelMetrics(model.routes.bounds))
             mine.absorb(model)
             mine.routes.absorb(model.routes)
+        for name, jobs in other.jobs.items():
+            self.jobs.setdefault(name, JobMetrics()).absorb(jobs)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics as text and its content type, in the format that the `Accept` header asks for."""

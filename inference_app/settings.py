@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from inference_app import contract, mistakes
 from inference_app.api_keys import split
 from inference_app.errors import ConfigurationError
+from inference_app.redis_url import RedisUrl
 
 MIB = 1024 * 1024
 Finite = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -58,8 +59,9 @@ class Settings(BaseModel):
     )
     model_source: str | None = Field(
         default=None,
-        description="Where `python -m inference_app.pull` takes the models from: `s3://bucket/prefix` or "
-        "`https://account.blob.core.windows.net/container/prefix`. The server itself takes none from there.",
+        description="Where `python -m inference_app.pull` takes the models from: `s3://bucket/prefix`, "
+        "`https://account.blob.core.windows.net/container/prefix`, or MLflow's `models:/name@alias` or "
+        "`models:/name/number`. The server itself takes none from there.",
     )
     model_source_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
         default=None, description="SHA-256 of the SHA256SUMS of MODEL_NAME's MODEL_VERSION at the source."
@@ -170,6 +172,61 @@ class Settings(BaseModel):
     sagemaker_multi_model: bool = Field(
         default=False,
         description="Start without a model; SageMaker, which sets this on a multi-model endpoint, loads them by name.",
+    )
+    result_cache_url: RedisUrl | None = Field(
+        default=None,
+        description="Redis that keeps answers to inputs that come again, as `redis://host:port/database`, or `rediss` "
+        "for TLS; a user may stand before an `@`. Unset, nothing is kept.",
+    )
+    result_cache_password: SecretStr | None = Field(default=None, description="Password for that Redis.")
+    result_cache_ttl_seconds: Annotated[int, Field(ge=1)] = Field(
+        default=3600, description="How long an answer is kept.", json_schema_extra=_unit("seconds")
+    )
+    result_cache_timeout_ms: Annotated[Finite, Field(gt=0, le=1000)] = Field(
+        default=5,
+        description="How long a request waits for Redis before it goes to the model instead.",
+        json_schema_extra=_unit("milliseconds"),
+    )
+    result_cache_max_value_bytes: Annotated[int, Field(ge=1)] = Field(
+        default=256 * 1024, description="Largest answer that is kept.", json_schema_extra=_unit("bytes")
+    )
+    jobs_url: RedisUrl | None = Field(
+        default=None,
+        description="Redis that keeps the jobs of asynchronous inference and never evicts one, as RESULT_CACHE_URL. "
+        "Unset, there are none.",
+    )
+    jobs_password: SecretStr | None = Field(default=None, description="Password for that Redis.")
+    jobs_max_open: Annotated[int, Field(ge=1)] = Field(
+        default=1000, description="Most jobs that have no answer yet; more get 429.", json_schema_extra=_unit("jobs")
+    )
+    jobs_max_body_bytes: Annotated[int, Field(ge=1)] = Field(
+        default=MIB,
+        description="Largest body of a job, which Redis keeps in memory; larger ones get 413.",
+        json_schema_extra=_unit("bytes"),
+    )
+    jobs_wait_seconds: Annotated[int, Field(ge=1)] = Field(
+        default=86_400,
+        description="How long a job is kept that gets no answer, and its body with it.",
+        json_schema_extra=_unit("seconds"),
+    )
+    jobs_result_ttl_seconds: Annotated[int, Field(ge=1)] = Field(
+        default=3600, description="How long the answer of a job is kept.", json_schema_extra=_unit("seconds")
+    )
+    jobs_timeout_seconds: Annotated[Finite, Field(ge=1)] = Field(
+        default=30,
+        description="How long one attempt may take; a job of a worker that was lost comes back after 5 or 6 times as "
+        "long.",
+        json_schema_extra=_unit("seconds"),
+    )
+    jobs_max_attempts: Annotated[int, Field(ge=1)] = Field(
+        default=5,
+        description="How often a job is tried where what stands in its way may pass, lost workers included.",
+        json_schema_extra=_unit("attempts"),
+    )
+    jobs_concurrency: Annotated[int, Field(ge=1)] = Field(
+        default=64,
+        description="Jobs that one worker has in hand; at least MAX_BATCH_SIZE, for full batches.",
+        json_schema_extra=_unit("jobs"),
     )
     otel_exporter_otlp_endpoint: str | None = Field(
         default=None,

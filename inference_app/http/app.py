@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from inference_app import __version__, api_keys
+from inference_app import __version__, api_keys, asynchronous
 from inference_app.errors import BadRequest, ConfigurationError, InferenceError, ModelUnusable, UnknownModel
 from inference_app.http import admin, key_dependency, openapi, routes, sagemaker_routes
 from inference_app.http.exchange import INTERNAL_ERROR, error_answer
@@ -35,14 +35,27 @@ def create_app(models: Models, settings: Settings) -> FastAPI:
     routers = [routes.make_probes(models), routes.router, admin.router, sagemaker_routes.router]
     for router in routers:
         app.include_router(router)
-    app.include_router(routes.keyed, dependencies=key_dependency.require(keys), responses=openapi.KEYED if keys else {})
-    app.state.methods = _methods([*routers, routes.keyed])
+    keyed = [routes.keyed, *_jobs(app, settings)]
+    for router in keyed:
+        app.include_router(router, dependencies=key_dependency.require(keys), responses=openapi.KEYED if keys else {})
+    app.state.methods = _methods([*routers, *keyed])
     app.add_middleware(Observe, metrics=models.metrics)
     for kind in (InferenceError, HTTPException, RequestValidationError, ConfigurationError, ModelUnusable, Exception):
         app.add_exception_handler(kind, _respond)
     describe = app.openapi
     app.openapi = lambda: openapi.complete(describe(), models, settings.max_queue_size, names_only=keys is not None)
     return app
+
+
+def _jobs(app: FastAPI, settings: Settings) -> list[APIRouter]:
+    """The routes of asynchronous inference, where the settings name a Redis for it."""
+    store = asynchronous.of(settings)
+    if store is None:
+        return []
+    from inference_app.http import jobs  # with Redis's client
+
+    app.state.jobs = store
+    return [jobs.router]
 
 
 def _respond(request: Request, error: Exception) -> Response:

@@ -182,7 +182,7 @@ class Exchange:
         self.received_at = time.perf_counter()
         try:
             if b"content-encoding" in self.headers:
-                _check_encoding(self.headers[b"content-encoding"])
+                check_encoding(self.headers[b"content-encoding"])
             self.answer(body)
         except InferenceError as error:
             self.fail(error)
@@ -209,7 +209,8 @@ class Unauthenticated(Exchange):
         self.fail(api_keys.unauthorized())
 
 
-def _check_encoding(encoding: bytes) -> None:
+def check_encoding(encoding: bytes) -> None:
+    """Raise `UnsupportedMediaType` for a body that is not sent as it is."""
     if encoding.lower() != b"identity":
         name = encoding.decode("latin-1")
         raise UnsupportedMediaType(f"Content-Encoding {name} is not supported; send the body as it is")

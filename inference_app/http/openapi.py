@@ -101,6 +101,8 @@ def _describe(path: str, operation: dict[str, Any], metadata: Metadata, most: in
         _set(operation, body, {JSON: {"schema": INFERENCE}})
         return
     body = _json(schemas.predict(metadata, most), schemas.predict_example(metadata)) | _media(metadata)
+    if path == Route.JOBS:
+        operation["requestBody"] = {"required": True, "content": body}
     if path.startswith(Route.PREDICT):
         _set(operation, body, {JSON: {"schema": PREDICTIONS}})
     elif path.endswith(("/invoke", Route.INVOCATIONS)):

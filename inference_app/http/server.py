@@ -56,7 +56,13 @@ def run(
     Returns the exit status.
     """
     app = LazyApp(settings)
-    config = uvicorn.Config(
+    Server(configure(app, settings), app, versions, settings, siblings).run([listener])
+    return 0
+
+
+def configure(app: LazyApp, settings: Settings) -> uvicorn.Config:
+    """What uvicorn needs to know; the lane follows when the models are there."""
+    return uvicorn.Config(
         app,
         http=Connection,
         loop="uvloop",
@@ -70,8 +76,6 @@ def run(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.grace_seconds - settings.drain_seconds),
     )
-    Server(config, app, versions, settings, siblings).run([listener])
-    return 0
 
 
 def _metrics(settings: Settings, siblings: "Siblings | None") -> Metrics:
@@ -127,8 +131,8 @@ class Server(uvicorn.Server):
         }
         self.config.http_protocol_class = type("Connection", (Connection,), limits)
         self._loading = asyncio.create_task(self._models.start())
-        if settings.admin_token is not None:
-            await self._app.prepare()  # a call that switches models must not be the first to need it
+        if settings.admin_token is not None or settings.jobs_url is not None:
+            await self._app.prepare()  # a call that switches models or submits a job must not be the first to need it
         if siblings is not None and siblings.replaces:
             await self._loading
         await super().startup(sockets)

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inference_app import __version__, contract
 from inference_app.contract import MetricKind
-from inference_app.metrics import Metrics, total
+from inference_app.metrics import CacheMetrics, JobMetrics, Metrics, total
 from inference_app.sessions import ort
 from tests.inference_app.nvml import Nvml
 
@@ -46,6 +46,13 @@ def busy(gpu: int | None = None) -> Metrics:
     model.queue_capacity = 512
     model.batch(3, 0.002)
     model.routes["/predict"].observe(200, 0.003)
+    model.cache = CacheMetrics()
+    model.cache.lookups[contract.LookupResult.HIT] += 1
+    model.cache.stores[contract.StoreResult.STORED] += 1
+    model.cache.duration.observe(0.0004)
+    jobs = metrics.jobs["digits"] = JobMetrics()
+    jobs.results[contract.JobResult.SUCCEEDED] += 1
+    jobs.wait.observe(0.3)
     return metrics
 
 
@@ -240,6 +247,21 @@ def test_switches_are_counted_by_result_from_0_on() -> None:
     found = samples(metrics)
     assert found['inference_model_switches_total{model="digits",result="switched"}'] == 1
     assert found['inference_model_switches_total{model="digits",result="failed"}'] == 0
+
+
+def test_a_server_without_a_cache_has_no_series_of_one() -> None:
+    metrics = busy()
+    metrics.models["digits", "1"].cache = None
+    assert [name for name in samples(metrics) if "cache" in name] == []
+
+
+def test_lookups_are_counted_by_result_from_0_on() -> None:
+    found = samples(busy())
+    lookups = {
+        result: found[f'inference_cache_lookups_total{{model="digits",result="{result}"}}']
+        for result in contract.LookupResult
+    }
+    assert lookups == {"hit": 1, "miss": 0, "error": 0, "skipped": 0}
 
 
 def test_an_unloaded_model_leaves_no_series() -> None:

@@ -4,7 +4,7 @@ from inference_app import contract
 from inference_app.contract import Metric
 from infra.monitoring import queries
 from infra.monitoring.dashboards import promql
-from infra.monitoring.dashboards.panel import PERCENTILES, RATE, Board, Kind, Panel, Row, Unit
+from infra.monitoring.dashboards.panel import MODEL, PERCENTILES, RATE, Board, Kind, Panel, Row, Unit
 from infra.monitoring.dashboards.subject import Subject
 
 
@@ -18,6 +18,8 @@ def board(subject: Subject) -> Board:
             Row("Batches", _batches(subject)),
             Row("Work", _work(subject)),
             Row("Time", _time(subject)),
+            Row("Result cache", _cache(subject)),
+            Row("Asynchronous inference", _jobs(subject)),
         ],
         events=promql.switched(subject.selector),
     )
@@ -91,14 +93,14 @@ def _time(subject: Subject) -> list[Panel]:
             description="How long an example waited for the model. Under little load it is maxBatchDelayMs at most; "
             "when it grows past a model call, pods are missing.",
             unit=Unit.SECONDS,
-            queries=_percentiles(contract.QUEUE_DURATION, subject),
+            queries=_percentiles(contract.QUEUE_DURATION, subject.models),
         ),
         Panel(
             title="Time in model",
             description="How long one model call took, of whatever size its batch was. When it grows without larger "
             "batches, the model shares its GPU or its cores.",
             unit=Unit.SECONDS,
-            queries=_percentiles(contract.MODEL_DURATION, subject),
+            queries=_percentiles(contract.MODEL_DURATION, subject.models),
         ),
         Panel(
             title="Where the time goes",
@@ -117,7 +119,53 @@ def _time(subject: Subject) -> list[Panel]:
     ]
 
 
-def _percentiles(metric: Metric, subject: Subject) -> dict[str, str]:
-    return {
-        f"{{{{model}}}} p{q}": queries.quantile(metric, subject.models, RATE, q / 100, "model") for q in PERCENTILES
-    }
+def _cache(subject: Subject) -> list[Panel]:
+    return [
+        Panel(
+            title="Cache hits",
+            description="Requests by what the result cache had: a hit never waits for the model. Errors and skipped "
+            "ones mean that Redis is in trouble. Nothing where serving.cache is absent.",
+            unit=Unit.REQUESTS,
+            queries={"{{result}}": queries.rate(contract.CACHE_LOOKUPS, subject.models, RATE, "result")},
+            stacked=True,
+        ),
+        Panel(
+            title="Cache lookup",
+            description="How long requests waited for Redis; at most serving.cache.timeoutMs, misses included.",
+            unit=Unit.SECONDS,
+            queries=_percentiles(contract.CACHE_LOOKUP_DURATION, subject.models),
+        ),
+        Panel(
+            title="Cache stores",
+            description="The model's answers by what became of them. Dropped ones are too large "
+            "to be kept, or come faster than Redis takes them.",
+            unit=Unit.REQUESTS,
+            queries={"{{result}}": queries.rate(contract.CACHE_STORES, subject.models, RATE, "result")},
+            stacked=True,
+        ),
+    ]
+
+
+def _jobs(subject: Subject) -> list[Panel]:
+    workers = f'{subject.selector},model=~"{MODEL}"'  # their pods are none of those to choose from
+    return [
+        Panel(
+            title="Jobs",
+            description="Attempts of the workers at jobs. Many that are retried mean that models are not ready, or "
+            "that workers are lost. Nothing where serving.asynchronous is absent.",
+            unit=Unit.REQUESTS,
+            queries={"{{result}}": queries.rate(contract.JOBS, workers, RATE, "result")},
+            stacked=True,
+        ),
+        Panel(
+            title="Wait of jobs",
+            description="How long jobs waited until a worker began them. When it grows, workers are missing: look at "
+            "serving.asynchronous.replicas.max.",
+            unit=Unit.SECONDS,
+            queries=_percentiles(contract.JOB_WAIT, workers),
+        ),
+    ]
+
+
+def _percentiles(metric: Metric, selector: str) -> dict[str, str]:
+    return {f"{{{{model}}}} p{q}": queries.quantile(metric, selector, RATE, q / 100, "model") for q in PERCENTILES}

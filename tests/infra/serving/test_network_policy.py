@@ -96,3 +96,7 @@ def test_traces_go_to_their_collector_beside_a_pull() -> None:
         {"to": [namespace("tracing")], "ports": tcp(4318)},
         {"to": ANYWHERE, "ports": tcp(443)},
     ]
+
+
+def test_a_pull_from_mlflow_reaches_its_pods_only() -> None:
+    assert ways(source(mlflow="models:/digits@champion")) == [DNS, {"to": [namespace("mlflow")], "ports": tcp(5000)}]

@@ -53,6 +53,14 @@ def test_a_pull_knows_the_region_the_endpoint_and_the_checksums() -> None:
     assert made["AWS_ENDPOINT_URL_S3"] == endpoint
 
 
+def test_what_mlflow_names_is_pulled_through_its_service() -> None:
+    models = model_volume(source(mlflow="models:/digits@champion"))
+
+    assert models.space == "5Gi"
+    assert models.pull[Env.MODEL_SOURCE] == "models:/digits@champion"
+    assert models.pull["MLFLOW_TRACKING_URI"] == "http://mlflow.mlflow.svc"
+
+
 @pytest.mark.parametrize(
     ("made", "claim", "volume"),
     [
