@@ -71,7 +71,7 @@ class ImageReader:
         batch = np.empty(shape, self._spec.dtype)
         pixels = 0
         for example, body in zip(batch, bodies, strict=True):
-            with _open(body) as image:
+            with open_image(body) as image:
                 pixels += image.width * image.height
                 if pixels > MAX_REQUEST_PIXELS:
                     raise TooLarge(f"a request's images may have at most {MAX_REQUEST_PIXELS} pixels altogether")
@@ -134,7 +134,8 @@ class ImageReader:
         return image.crop((left, top, left + need_width, top + need_height))
 
 
-def _open(body: bytes) -> Image.Image:
+def open_image(body: bytes) -> Image.Image:
+    """A PNG or JPEG, its header read and no pixel yet; raises `BadRequest`, and `TooLarge` for what it declares."""
     try:
         image = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
     except UnidentifiedImageError:

@@ -1,1 +1,1 @@
-"""Brings models from an object store into a model repository on disk, before a server starts: whole ones or none."""
+"""Brings models from an object store or from MLflow into a model repository on disk: whole ones or none."""

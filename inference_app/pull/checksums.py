@@ -25,6 +25,12 @@ def parse(content: bytes, where: str) -> dict[str, str]:
     return sums
 
 
+def of(folder: Path) -> bytes:
+    """The SHA256SUMS of a folder, the same for the same files; raises `OSError`."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return "".join(f"{sha256(files[name])}  {name}\n" for name in sorted(files) if name != FILE).encode()
+
+
 def _entry(line: str, where: str) -> tuple[str, str]:
     match = _LINE.fullmatch(line)
     if not match:

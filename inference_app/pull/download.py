@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inference_app.pull.errors import PullError
 from inference_app.pull.progress import Progress
-from inference_app.pull.store import Store, StoredFile
+from inference_app.pull.stored import Store, StoredFile
 
 PART_BYTES = 4 * 1024 * 1024
 AHEAD = 8

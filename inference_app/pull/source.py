@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inference_app.pull import checksums
 from inference_app.pull.download import Wanted
 from inference_app.pull.errors import PullError
-from inference_app.pull.store import Store
+from inference_app.pull.stored import Store
 from inference_app.pull.wanted import Model
 from inference_app.repository import is_name
 from inference_app.staging import record
@@ -16,17 +16,27 @@ ACTIVE_MAX_BYTES = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class SourceVersion:
-    """A version, the content of its SHA256SUMS, and the files that this names, by their path in the version."""
+    """A version, the content of its SHA256SUMS, and the files that this names, by their path in the version.
+
+    It lies in the folder `folder` of `store`.
+    """
 
     model: Model
     version: str
+    store: Store
+    folder: str
     sums: bytes
     files: dict[str, Wanted]
 
     @property
     def path(self) -> str:
-        """Where it lies, below the URL and in a repository alike."""
+        """Where it comes to lie in a repository."""
         return f"{self.model.name}/{self.version}"
+
+    @property
+    def url(self) -> str:
+        """Where it lies at its source."""
+        return f"{self.store.url}/{self.folder}"
 
     @property
     def size(self) -> int:
@@ -35,14 +45,18 @@ class SourceVersion:
 
 
 def look_up(store: Store, model: Model) -> SourceVersion:
-    """What there is to pull of a model; raises `PullError` where a file is missing."""
+    """What there is to pull of a model in a repository; raises `PullError` where a file is missing."""
     version = model.version or _active(store, model.name)
-    folder = f"{model.name}/{version}"
+    return version_in(store, f"{model.name}/{version}", model, version)
+
+
+def version_in(store: Store, folder: str, model: Model, version: str) -> SourceVersion:
+    """What there is to pull of a version in a folder; raises `PullError` where a file is missing."""
     sums = _read(store, f"{folder}/{checksums.FILE}", checksums.MAX_BYTES)
     check_pin(model, sums, f"{store.url}/{folder}")
     named = checksums.parse(sums, f"{store.url}/{folder}/{checksums.FILE}")
     files = {path: Wanted(file=store.find(f"{folder}/{path}"), sha256=sha256) for path, sha256 in named.items()}
-    return SourceVersion(model=model, version=version, sums=sums, files=files)
+    return SourceVersion(model=model, version=version, store=store, folder=folder, sums=sums, files=files)
 
 
 def check_pin(model: Model, sums: bytes, where: str) -> None:

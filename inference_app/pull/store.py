@@ -1,12 +1,7 @@
 """An object store as far as a pull needs one: how large an object is, and any part of it."""
 
-import logging
-import random
 import re
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
@@ -15,16 +10,15 @@ from obstore.store import AzureStore, S3Store
 
 from inference_app.contract import BLOB_URL, S3_URL
 from inference_app.errors import ConfigurationError
-from inference_app.pull.errors import PullError
+from inference_app.pull.errors import PassingError, PullError
+from inference_app.pull.retrying import Retrying
+from inference_app.pull.stored import StoredFile
 
 if TYPE_CHECKING:  # these exist for type checkers alone
     from obstore.store import ClientConfig, RetryConfig
 
-logger = logging.getLogger("inference_app.pull")
-
 REQUEST_SECONDS = 60
 """For one answer, its body included; a part of a model takes a second where a pull is of any use."""
-LONGEST_PAUSE_SECONDS = 15
 
 # Another endpoint, as of MinIO, may have no certificate; the clouds' own are asked over TLS whatever this says.
 _CLIENT: "ClientConfig" = {"allow_http": True, "timeout": f"{REQUEST_SECONDS}s"}
@@ -34,16 +28,7 @@ _RETRY: "RetryConfig" = {"max_retries": 0}
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """An object as it was when it was looked up; bytes."""
-
-    path: str
-    size: int
-    etag: str | None
-
-
-class Store:
+class ObjectStore:
     """What lies below a URL; every method raises `PullError`.
 
     Credentials, region and endpoint come from the variables that the clouds' own tools read, EKS Pod Identity's and
@@ -54,8 +39,7 @@ class Store:
         """Raises `ConfigurationError` for a URL of neither kind."""
         self.url = url
         self._store = _open(url)
-        self._retry_seconds = retry_seconds
-        self._closed = threading.Event()
+        self._retrying = Retrying(retry_seconds, "the network policy, the endpoint and the region")
 
     def find(self, path: str) -> StoredFile:
         """Look an object up; `path` is relative to the URL."""
@@ -76,28 +60,24 @@ class Store:
 
     def close(self) -> None:
         """End what is being tried again."""
-        self._closed.set()
+        self._retrying.close()
 
     def _get(self, file: StoredFile, start: int, end: int) -> memoryview:
         got = obstore.get(self._store, file.path, options={"range": (start, end), "if_match": file.etag})
         return memoryview(got.bytes())
 
     def _ask(self, path: str, question: Callable[[], T]) -> T:
-        where, started, pause = f"{self.url}/{path}", time.monotonic(), 0.25
-        while True:
-            try:
-                return question()
-            except BaseError as error:
-                if not _may_pass(error) or time.monotonic() - started > self._retry_seconds:
-                    raise _told(where, error, self._retry_seconds) from None
-                logger.warning("trying again", extra={"url": where, "reason": reason(error)})
-            except FileNotFoundError as error:
-                raise PullError(
-                    f"{where} must be there, got {reason(error)}; upload the version, or name another"
-                ) from None
-            if self._closed.wait(random.uniform(0, pause)):  # noqa: S311 - jitter
-                raise PullError(f"{where} was given up")
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        where = f"{self.url}/{path}"
+        return self._retrying.ask(where, lambda: _translated(where, question))
+
+
+def _translated(where: str, question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except BaseError as error:
+        raise _told(where, error) from None
+    except FileNotFoundError as error:
+        raise PullError(f"{where} must be there, got {reason(error)}; upload the version, or name another") from None
 
 
 def _open(url: str) -> S3Store | AzureStore:
@@ -121,22 +101,16 @@ def _known(url: str) -> S3Store | AzureStore:
             retry_config=_RETRY,
         )
     raise ConfigurationError(
-        f"MODEL_SOURCE must be s3://bucket/prefix or https://account.blob.core.windows.net/container/prefix, got {url}"
+        "MODEL_SOURCE must be s3://bucket/prefix or https://account.blob.core.windows.net/container/prefix, or "
+        f"models:/name@alias of MLflow, got {url}"
     )
 
 
-def _may_pass(error: BaseError) -> bool:
-    return not isinstance(error, (PermissionDeniedError, UnauthenticatedError, PreconditionError))
-
-
-def _told(where: str, error: BaseError, seconds: float) -> PullError:
+def _told(where: str, error: BaseError) -> PullError:
     if isinstance(error, PreconditionError):
         return PullError(f"{where} must stay as it is while it is pulled, got another one; start again")
-    if _may_pass(error):
-        return PullError(
-            f"{where} must answer within {seconds:g} seconds, got {reason(error)}; check the network policy, the "
-            "endpoint and the region"
-        )
+    if not isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+        return PassingError(reason(error))
     return PullError(
         f"{where} must be there and readable, got {reason(error)}; upload it, or give the pod's service account the "
         "right to read it"

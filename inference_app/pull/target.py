@@ -15,7 +15,6 @@ from inference_app.pull.download import download
 from inference_app.pull.errors import PullError
 from inference_app.pull.progress import Progress
 from inference_app.pull.source import SourceVersion, check_pin
-from inference_app.pull.store import Store
 from inference_app.pull.wanted import Model
 from inference_app.staging import record
 
@@ -60,17 +59,17 @@ class Target:
         if needed > room:
             raise _no_room(url, self._folder, f"{needed / MIB:.1f} MiB are needed and {room / MIB:.1f} MiB are free")
 
-    def take(self, version: SourceVersion, store: Store, progress: Progress) -> None:
+    def take(self, version: SourceVersion, progress: Progress) -> None:
         """Bring a version into its place, whole; raises `PullError`."""
         draft = self._drafts / version.path
         place = self._folder / version.path
         try:
-            download(store, version.files, draft, progress)
+            download(version.store, version.files, draft, progress)
             (draft / checksums.FILE).write_bytes(version.sums)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise _no_room(store.url, self._folder, str(error.strerror)) from None
+            raise _no_room(version.store.url, self._folder, str(error.strerror)) from None
         if place.exists():
             place.rename(self._drafts / f"{version.model.name}.replaced")
         place.parent.mkdir(exist_ok=True)

@@ -39,14 +39,17 @@ def staged_version(model_folder: Path, version: str) -> Generator[Path]:
     discard(replaced)
 
 
-def discard_drafts(model_folder: Path) -> set[str]:
-    """Remove what a killed writer left unfinished, of which the names are returned; the caller holds the lock."""
-    for replaced in model_folder.glob(f".*{REPLACED}"):
+def discard_drafts(model_folder: Path, name: str = "*") -> set[str]:
+    """Remove what a killed writer left unfinished, of which the names are returned; the caller holds the lock.
+
+    `name` is a glob of those that are meant.
+    """
+    for replaced in model_folder.glob(f".{name}{REPLACED}"):
         target = model_folder / replaced.name[1 : -len(REPLACED)]
         if not target.exists():
             replaced.rename(target)
         discard(replaced)
-    drafts = list(model_folder.glob(f".*{DRAFT}"))
+    drafts = list(model_folder.glob(f".{name}{DRAFT}"))
     for draft in drafts:
         discard(draft)
     return {draft.name[1 : -len(DRAFT)] for draft in drafts}

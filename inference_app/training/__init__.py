@@ -1,4 +1,4 @@
-"""Trains the model that the repository ships: a small convolutional network on scikit-learn's handwritten digits."""
+"""From images and labels to a version in a model repository: a small convolutional network for any such data set."""
 
 import os
 

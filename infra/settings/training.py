@@ -48,12 +48,14 @@ class TrainingSettings(Settings):
     """Image with `python -m inference_app.training`, by digest; absent means that `up` builds and pushes it."""
     gpus: Annotated[int, Field(ge=0, le=8), unit("GPUs")] = 1
     """GPUs (or slices, where GPUs are shared) of one run; with 0 it trains on CPU."""
+    name: DnsLabel | None = None
+    """The trained model's name in its repository; absent means the last part of where the data is, or `digits`."""
     resources: TrainingResources = TrainingResources()
     """Requests and limits of one run."""
     model: ModelVolumeSettings = ModelVolumeSettings(size="10Gi")
     """Where the trained versions are written."""
     data: DataSettings | None = None
-    """What it reads; absent where the code brings its own, as the shipped one does."""
+    """The images that it learns from, as `data` takes them; absent means the shipped model's."""
     schedule: CronSchedule | None = None
     """When a run starts by itself, in cron's five fields and UTC: `"0 3 * * 1"`. Absent: only by hand."""
     retries: Annotated[int, Field(ge=0, le=10), unit("runs")] = 2

@@ -11,8 +11,8 @@ from infra.images.registry import Registry
 from infra.settings.image import Variant
 from infra.settings.training import TrainingSettings
 
-SOURCE = "inference_app/training"
-STAGING = "inference_app/staging"
+APP = "inference_app"
+SOURCE = f"{APP}/training"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +52,10 @@ def variant(settings: TrainingSettings) -> Variant:
 
 def source_tag(base: str, kind: Variant, root: Path = ROOT) -> str:
     """A tag that changes when anything that goes into the image does: `training-<variant>-<12 hex digits>`."""
-    return f"training-{content_tag(base, kind, _sources(root / SOURCE, root / STAGING), root)}"
+    return f"training-{content_tag(base, kind, _sources(root / APP), root)}"
 
 
-def _sources(*folders: Path) -> Iterable[Path]:
+def _sources(app: Path) -> Iterable[Path]:
     """What `Dockerfile.dockerignore` leaves in the build context, and what says how to build it."""
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    return [*(path for path in files if "__pycache__" not in path.parts), folders[0].parent / "__init__.py"]
+    files = ((path, path.relative_to(app).parts) for path in app.rglob("*") if path.is_file())
+    return (path for path, parts in files if parts[0] != "model_repository" and "__pycache__" not in parts)

@@ -22,7 +22,8 @@ from infra.settings.training import TrainingSettings
 
 CONTAINER = "train"
 MODELS, DATA = "/models", "/data"
-COMMAND = ("python", "-m", "inference_app.training", "--repository", MODELS)
+WORK = f"{restricted.TMP}/training"
+COMMAND = ("python", "-m", "inference_app.training", "pipeline", "--work", WORK, "--repository", MODELS, "--promote")
 
 USAGE_STATUS = 2
 """How the command ends when it is called wrongly, which no further run mends."""
@@ -113,7 +114,7 @@ def pod_spec(
 def container(
     settings: TrainingSettings, image: pulumi.Input[str], variables: Mapping[str, pulumi.Input[str]]
 ) -> ContainerArgsDict:
-    """The training itself, as `make train` runs it, with the model volume for its repository."""
+    """The training itself, the pipeline of `make train`, with the model volume for its repository."""
     mounts: list[VolumeMountArgsDict] = [
         {"name": "tmp", "mount_path": restricted.TMP},
         {"name": "models", "mount_path": MODELS},
@@ -124,9 +125,14 @@ def container(
     return {
         "name": CONTAINER,
         "image": image,
-        "command": list(COMMAND),
+        "command": command(settings),
         "env": [{"name": name, "value": variables[name]} for name in sorted(variables)],
         "resources": restricted.resources(settings.resources.cpu, settings.resources.memory, gpus),
         "volume_mounts": mounts,
         "security_context": restricted.container_security(),
     }
+
+
+def command(settings: TrainingSettings) -> list[str]:
+    """What a run does: from the data to a version that is active."""
+    return [*COMMAND, *(["--name", settings.name] if settings.name else [])]

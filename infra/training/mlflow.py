@@ -14,8 +14,8 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict
 from infra.backups.kept import BACKUP_LABELS, Kept, PostgresDatabase
 from infra.clusters.cluster import Access, Cluster, Identity, ServiceAccount
 from infra.namespaces.network import from_peers, peer, policy, to_anywhere, to_dns, to_object_store, to_peer
-from infra.settings.mlflow import MlflowSettings
-from infra.training.mlflow_pod import ARTIFACTS_FOLDER, NAME, NAMESPACE, PORT, PORT_NAME, URI_KEY, Database, pod_spec
+from infra.settings.mlflow import NAME, NAMESPACE, PORT, URL, MlflowSettings
+from infra.training.mlflow_pod import ARTIFACTS_FOLDER, PORT_NAME, URI_KEY, Database, pod_spec
 from infra.training.postgres import PORT as POSTGRES_PORT
 from infra.training.postgres import Postgres, PostgresArgs
 from infra.training.tracking import Tracking
@@ -75,7 +75,7 @@ class Mlflow(pulumi.ComponentResource):
             # Beside the Deployment, whose pods it waits for.
             opts=self._rollout([args.namespace]),
         )
-        self.tracking = Tracking(url=f"http://{NAME}.{NAMESPACE}.svc", peer=peer(NAMESPACE, LABELS), port=PORT)
+        self.tracking = Tracking(url=URL, peer=peer(NAMESPACE, LABELS), port=PORT)
         self.register_outputs({"url": self.tracking.url})
 
     def _clients(self) -> list[kubernetes.networking.v1.NetworkPolicyPeerArgsDict]:

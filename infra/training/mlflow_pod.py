@@ -16,11 +16,10 @@ from pulumi_kubernetes.core.v1 import (
 from inference_app.contract import USER_ID
 from infra.backups.kept import PostgresDatabase
 from infra.pods import restricted
-from infra.settings.mlflow import ArtifactSettings, MlflowSettings
+from infra.settings.mlflow import NAME, NAMESPACE, PORT, ArtifactSettings, MlflowSettings
 from infra.versions import image
 
-NAME = NAMESPACE = "mlflow"
-PORT, PORT_NAME = 5000, "http"
+PORT_NAME = "http"
 URI_KEY, URI_VARIABLE = "uri", "MLFLOW_BACKEND_STORE_URI"
 ARTIFACTS_FOLDER = "/artifacts"
 

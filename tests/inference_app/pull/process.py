@@ -11,7 +11,7 @@ from typing import Any
 
 from inference_app.contract import Env
 
-CLOUDS = ("AWS_", "AZURE_")
+ELSEWHERE = ("AWS_", "AZURE_", "MLFLOW_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,9 @@ class Pull:
 
     def start(self, *wrapped_in: str) -> subprocess.Popen[str]:
         """Start it, inside another command where one is given."""
-        kept = {key: value for key, value in os.environ.items() if key not in set(Env) and not key.startswith(CLOUDS)}
+        kept = {
+            key: value for key, value in os.environ.items() if key not in set(Env) and not key.startswith(ELSEWHERE)
+        }
         return subprocess.Popen(
             [*wrapped_in, sys.executable, "-m", "inference_app.pull"],
             env={**kept, "MODEL_REPOSITORY": str(self.repository), **self.environment},

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from inference_app.pull.errors import PullError
-from inference_app.pull.store import Store, reason
+from inference_app.pull.store import ObjectStore, reason
 from tests.inference_app.pull.conftest import BUCKET, PREFIX
 from tests.inference_app.pull.process import Pull
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def store(pull: Pull, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(pull: Pull, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     for name, value in pull.environment.items():
         monkeypatch.setenv(name, value)
-    return Store(f"s3://{BUCKET}/{PREFIX}", 1)
+    return ObjectStore(f"s3://{BUCKET}/{PREFIX}", 1)
 
 
 def test_an_object_that_is_replaced_while_it_is_pulled_is_not_mixed_with_the_new_one(
-    store: Store, put: Callable[[str, bytes], None]
+    store: ObjectStore, put: Callable[[str, bytes], None]
 ) -> None:
     put("weights", b"old content")
     file = store.find("weights")
@@ -36,10 +36,12 @@ def test_an_object_that_is_replaced_while_it_is_pulled_is_not_mixed_with_the_new
     )
 
 
-def test_nobody_waits_for_a_store_that_was_closed(store: Store, pull: Pull, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_a_store_that_was_closed(
+    store: ObjectStore, pull: Pull, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del store
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
-    unreachable = Store(pull.environment["MODEL_SOURCE"], 3600)
+    unreachable = ObjectStore(pull.environment["MODEL_SOURCE"], 3600)
     unreachable.close()
 
     with pytest.raises(PullError, match="was given up"):

@@ -1,3 +1,4 @@
+import json
 import re
 from collections import Counter
 from copy import deepcopy
@@ -89,11 +90,15 @@ def test_the_training_owns_all_its_objects_in_one_namespace_which_is_there_befor
 
 
 def test_the_job_runs_what_make_train_runs_and_so_does_the_image(plan: Plan) -> None:
-    (line,) = re.findall(r"^\t\.venv-training/bin/(python -m \S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text()
+    (line,) = re.findall(r"^train:.*\n\t\.venv-training/bin/(python -m \S+ pipeline) ", makefile, re.MULTILINE)
     dockerfile = (ROOT / "inference_app/training/Dockerfile").read_text()
 
-    assert run(plan)["command"] == list(COMMAND) == [*line.split(), "--repository", MODELS]
-    assert f"ENTRYPOINT {str(line.split()).replace(chr(39), chr(34))}" in dockerfile
+    (start,) = re.findall(r"^ENTRYPOINT (.*)$", dockerfile, re.MULTILINE)
+    (arguments,) = re.findall(r"^CMD (.*)$", dockerfile, re.MULTILINE)
+    assert run(plan)["command"] == list(COMMAND) == json.loads(start) + json.loads(arguments)
+    assert [*COMMAND[:4]] == line.split()
+    assert COMMAND[-3:] == ("--repository", MODELS, "--promote")
     assert run(plan)["image"] == IMAGE
 
 
@@ -292,3 +297,7 @@ def test_a_wrong_key_a_wrong_type_and_a_missing_input_are_caught(plan: Plan) -> 
     assert planted(plan, backoffLimits=1) != []
     assert planted(plan, backoffLimit="two") != []
     assert planted(plan, template=None) != []
+
+
+def test_the_model_has_the_name_that_the_settings_give_it() -> None:
+    assert run(preview(name="faces"))["command"][-2:] == ["--name", "faces"]
