@@ -1,6 +1,9 @@
 """What can be said of the image without building it: it agrees with the contract and with the repository."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,8 +22,9 @@ def instructions(name: str) -> list[str]:
 
 
 def stage(name: str) -> str:
-    """The lines of one stage."""
-    return TEXT.partition(f" AS {name}\n")[2].partition("\nFROM ")[0]
+    """The instructions of one stage."""
+    lines = TEXT.partition(f" AS {name}\n")[2].partition("\nFROM ")[0].splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 def test_the_container_runs_as_the_contracts_user_and_group() -> None:
@@ -55,16 +59,15 @@ def test_each_variant_has_a_stage_a_provider_and_locked_requirements(variant: st
 
 
 def test_the_server_is_copied_whole_so_that_a_new_folder_needs_no_line_here() -> None:
-    assert "inference_app/ inference_app/" in instructions("COPY")
-    assert "--from=source /source /app" in instructions("COPY")
+    assert "inference_app/ /layer/app/inference_app/" in instructions("COPY")
 
 
 def test_only_what_the_server_does_not_need_stays_out_of_the_image() -> None:
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
     assert ignored[1:3] == ["*", "!inference_app"]
     assert ignored[3:] == ["inference_app/Dockerfile*", "inference_app/training", "**/__pycache__", "**/*.pyc"]
-    removed = [command for command in instructions("RUN") if command.startswith("rm ")]
-    assert removed == ["rm -r inference_app/model_repository inference_app/requirements-*.txt"]
+    removed = re.findall(r"rm -r (/layer.*?) &&", " ".join(instructions("RUN")))
+    assert removed == ["/layer/app/inference_app/model_repository /layer/app/inference_app/requirements-*.txt"]
 
 
 def test_sagemaker_may_choose_the_port_of_both_and_load_models_into_the_one_for_cpus() -> None:
@@ -76,10 +79,45 @@ def test_sagemaker_may_choose_the_port_of_both_and_load_models_into_the_one_for_
 
 
 def test_the_model_comes_last_so_that_a_new_one_rebuilds_one_layer() -> None:
-    assert instructions("COPY")[-1] == "inference_app/model_repository/ /app/inference_app/model_repository/"
+    assert [line for line in instructions("COPY") if line.endswith(" /layer/ /")] == [
+        f"--from={name} /layer/ /" for name in ("packages", "source", "models")
+    ]
 
 
-def test_the_servers_own_source_is_compiled_in_the_image_alike_at_every_build() -> None:
-    (command,) = [line for line in stage("source").splitlines() if "compileall" in line]
+@pytest.mark.parametrize("name", ["packages", "source"])
+def test_what_is_python_is_compiled_alike_at_every_build(name: str) -> None:
+    (command,) = [line for line in stage(name).splitlines() if "compileall" in line]
 
-    assert command.endswith("--invalidation-mode unchecked-hash inference_app")
+    assert "--invalidation-mode unchecked-hash" in command
+
+
+@pytest.mark.parametrize("name", ["packages", "source", "models"])
+def test_every_layer_has_one_date_and_one_mode(name: str) -> None:
+    assert (
+        stage(name)
+        .rstrip()
+        .splitlines()[-1]
+        .endswith("chmod -R u=rwX,go=rX /layer && find /layer -exec touch --no-dereference --date=@0 {} +")
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [FOLDER / "Dockerfile", FOLDER / "training" / "Dockerfile"], ids=["server", "training"]
+)
+def test_hadolint_has_nothing_to_say(path: Path) -> None:
+    """Ignored rules have their reason beside them in the file."""
+    assert hadolint(path) == []
+
+
+def test_hadolint_sees_what_is_wrong(tmp_path: Path) -> None:
+    planted = tmp_path / "Dockerfile"
+    planted.write_text("FROM debian\nRUN cd /tmp && sudo true\n")
+
+    assert {"DL3003", "DL3004", "DL3006"} <= set(hadolint(planted))
+
+
+def hadolint(path: Path) -> list[str]:
+    """Codes of what it finds, of any severity (https://github.com/hadolint/hadolint#rules)."""
+    program = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([program, "--no-fail", "--format", "json", path], check=True, capture_output=True, text=True)
+    return [finding["code"] for finding in json.loads(done.stdout)]

@@ -1,0 +1,1 @@
+"""What the image is made of, under which licences, and which known vulnerabilities are borne with for how long."""
