@@ -16,6 +16,7 @@ NAMESPACE = "external-secrets"
 
 MODEL_SERVER = ServiceAccount(namespace="model-server-secrets", name="external-secrets")
 MONITORING = ServiceAccount(namespace="monitoring-secrets", name="external-secrets")
+DELIVERY = ServiceAccount(namespace="argocd-secrets", name="external-secrets")
 """Whom the operators run as, and ask a store as; each has a namespace to itself."""
 
 

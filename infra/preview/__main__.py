@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
@@ -16,6 +17,8 @@ from infra.cost.estimate import estimate
 from infra.cost.prices import price_table
 from infra.cost.report import report as cost_report
 from infra.cost.terms import terms
+from infra.manifests import folder as published
+from infra.manifests.workload import delivered
 from infra.policy import check as policy
 from infra.preview import manifests
 from infra.preview.checks import check_plan
@@ -45,10 +48,12 @@ def preview(options: argparse.Namespace, root: Path) -> int:
     """Run the program in `root`, write the plan and the manifests, print the report."""
     started = time.perf_counter()
     plan = stack_plan(options.stack, options.set, root)
-    checked, judged, files = check_plan(plan), policy.check(plan.resources), manifests.manifests(plan)
+    others, files = delivered(plan, options.set, root), manifests.manifests(plan)
+    whole = replace(plan, resources=[*plan.resources, *(file.resource for file in others)])
+    checked, judged = check_plan(whole), policy.check(whole.resources)
     sections = {
         "Policy": policy.report(judged),
-        "Cost per month": cost_report(estimate(plan, price_table(), terms(load(root, options.stack)))),
+        "Cost per month": cost_report(estimate(whole, price_table(), terms(load(root, options.stack)))),
         "Ends of life": ends_of_life(datetime.datetime.now(datetime.UTC).date()),
     }
     document = json.dumps(plain_plan(plan), indent=2, ensure_ascii=False) + "\n"
@@ -56,8 +61,11 @@ def preview(options: argparse.Namespace, root: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text(document, encoding="utf-8")
     manifests.write(files, folder / "manifests")
+    published.write(others, folder / "manifests")
     lines = [*(f"warning: {line}" for line in plan.warnings), *report(plan, checked, files, sections), ""]
     lines.append(f"{len(plan.resources)} resources, {len(files)} manifest files in {os.path.relpath(folder)}")
+    if others:
+        lines.append(f"{len(others)} files more for their other owner, which `make manifests` publishes")
     seconds = time.perf_counter() - started
     lines.append(f"{len(checked.failures)} failed checks, {len(judged.failures)} broken rules, {seconds:.1f} s")
     print("\n".join(lines), file=sys.stderr if options.json else sys.stdout)

@@ -23,6 +23,8 @@ NONE = "none"
 _CRD = "a custom resource; its schema comes with the chart that installs it and is in no Python package"
 UNCHECKED = {
     "amlarc.azureml.com/InstanceType": "a custom resource; its schema comes with the extension that Azure installs",
+    "argoproj.io/AppProject": _CRD,
+    "argoproj.io/Application": _CRD,
     "cert-manager.io/Certificate": _CRD,
     "cert-manager.io/ClusterIssuer": _CRD,
     "external-secrets.io/ExternalSecret": _CRD,
@@ -36,6 +38,7 @@ UNCHECKED = {
     "gateway.networking.k8s.io/HTTPRoute": _CRD,
     "karpenter.k8s.aws/EC2NodeClass": _CRD,
     "karpenter.sh/NodePool": _CRD,
+    "keda.sh/ClusterTriggerAuthentication": _CRD,
     "keda.sh/ScaledObject": _CRD,
     "linkerd.io/ServiceProfile": _CRD,
     "monitoring.coreos.com/PodMonitor": _CRD,

@@ -111,7 +111,7 @@ def urn_name(urn: str) -> str:
 def in_order(resources: Iterable[Resource]) -> list[Resource]:
     """Sort so that each resource follows its parent, provider and dependencies; the name decides between equals."""
     by_urn = {resource.urn: resource for resource in resources}
-    waits = {urn: _needs(resource) & by_urn.keys() for urn, resource in by_urn.items()}
+    waits = {urn: needs(resource) & by_urn.keys() for urn, resource in by_urn.items()}
     followers: dict[str, list[str]] = {urn: [] for urn in by_urn}
     for urn, needed in waits.items():
         for each in needed:
@@ -129,7 +129,8 @@ def in_order(resources: Iterable[Resource]) -> list[Resource]:
     return ordered
 
 
-def _needs(resource: Resource) -> set[str]:
+def needs(resource: Resource) -> set[str]:
+    """Return the URNs of all that `resource` follows: its parent, provider and dependencies."""
     by_property = (urn for urns in resource.property_dependencies.values() for urn in urns)
     owners = {urn for urn in (resource.parent, resource.provider) if urn}
     return {*resource.dependencies, *by_property, *owners} - {resource.urn}

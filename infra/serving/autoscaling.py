@@ -88,16 +88,16 @@ def autoscaler_spec(settings: ServingSettings, deployment: str) -> HorizontalPod
         "min_replicas": settings.replicas.min,
         "max_replicas": settings.replicas.max,
         "metrics": [_resource_metric(*use) for use in _resource_use(settings.autoscaling)],
-        "behavior": behavior(settings.autoscaling),
+        "behavior": behavior(settings.autoscaling.scale_down_seconds),
     }
 
 
-def behavior(settings: AutoscalingSettings) -> HorizontalPodAutoscalerBehaviorArgsDict:
+def behavior(quiet_seconds: int) -> HorizontalPodAutoscalerBehaviorArgsDict:
     """At once up, and down by one pod a minute after a quiet time."""
     return {
         "scale_up": {"stabilization_window_seconds": 0},
         "scale_down": {
-            "stabilization_window_seconds": settings.scale_down_seconds,
+            "stabilization_window_seconds": quiet_seconds,
             "policies": [{"type": "Pods", "value": 1, "period_seconds": 60}],
         },
     }
@@ -124,7 +124,7 @@ def scaled_object_spec(args: AutoscalerArgs) -> dict[str, Any]:
         **({"cooldownPeriod": autoscaling.scale_down_seconds} if to_zero else {}),
         **({"fallback": prometheus_triggers.fallback(least)} if autoscaling.asks_prometheus else {}),
         "advanced": {
-            "horizontalPodAutoscalerConfig": {"behavior": camel_case(behavior(autoscaling))},
+            "horizontalPodAutoscalerConfig": {"behavior": camel_case(behavior(autoscaling.scale_down_seconds))},
             # No autoscaler leaves zero: a stack that drops its office hours at night would stay there. By day it then
             # begins with the replicas it had before KEDA, for the minutes that the autoscaler needs.
             "restoreToOriginalReplicaCount": to_zero,

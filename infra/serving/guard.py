@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
-from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
+from pulumi_kubernetes.networking.v1 import (
+    NetworkPolicyEgressRuleArgsDict,
+    NetworkPolicyPeerArgsDict,
+    NetworkPolicySpecArgsDict,
+)
 
 from infra.namespaces.network import peer
 from infra.pods.disruption import budget_spec
-from infra.serving import network_policy
+from infra.serving import job_queue, network_policy, result_cache
 from infra.serving.traffic.parent import Parent
 from infra.settings.serving import Exposure, ServingSettings
 from infra.settings.source import SourceSettings
@@ -42,9 +46,14 @@ def guard_network(
 
 def network_spec(args: NetworkArgs) -> NetworkPolicySpecArgsDict:
     """The settings' clients, or the gateway's proxies, and those who scrape."""
-    tracing = args.settings.tracing
-    ways = network_policy.ways_out(tracing.collector if tracing else None, args.source)
-    return network_policy.spec(args.labels, args.ports, _clients(args), ways)
+    return network_policy.spec(args.labels, args.ports, _clients(args), ways(args.settings, args.source))
+
+
+def ways(settings: ServingSettings, source: SourceSettings | None) -> list[NetworkPolicyEgressRuleArgsDict]:
+    """What a server with those settings needs to reach."""
+    collector = settings.tracing.collector if settings.tracing else None
+    caches = [*result_cache.ways_out(settings), *job_queue.ways_out(settings)]
+    return network_policy.ways_out(collector, source, caches)
 
 
 def _clients(args: NetworkArgs) -> list[NetworkPolicyPeerArgsDict]:

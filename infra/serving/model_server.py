@@ -9,6 +9,7 @@ from infra.endpoint import Endpoint, EndpointKind
 from infra.serving import pod, service
 from infra.serving.account import service_account
 from infra.serving.guard import guard_network
+from infra.serving.job_workers import JobWorkers
 from infra.serving.runtime import RuntimeArgs
 from infra.serving.track import APP, LABELS, Track, tracks
 from infra.serving.track_server import SharedByTracks, TrackServer
@@ -34,8 +35,9 @@ class ModelServer(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         self._guard()
         self._shared = self._shared_by_tracks()
-        self._servers = [TrackServer(name, track, self._shared) for track in self._split.tracks]
-        self.url = self._entrance()
+        if args.settings.asynchronous:
+            JobWorkers(name, args, args.settings.asynchronous, self._shared)
+        self.url = args.delivered_url(f"{APP}.{self.namespace}.svc") if args.delivered else self._entrance()
         self.endpoint = Endpoint(kind=EndpointKind.HTTP, address=self.url, model=args.model.name)
         self.register_outputs({"url": self.url})
 
@@ -76,15 +78,16 @@ class ModelServer(pulumi.ComponentResource):
         )
 
     def _entrance(self) -> pulumi.Output[str]:
-        """The URL, and what shares its requests out once every track is ready."""
+        """The tracks, what shares requests out once every one is ready, and the URL."""
         settings, parent = self._args.settings, self._args.parent
-        ready = [resource for server in self._servers for resource in (server.deployment, server.service)]
+        servers = [TrackServer(self._name, track, self._shared) for track in self._split.tracks]
+        ready = [resource for server in servers for resource in (server.deployment, server.service)]
         after = pulumi.ResourceOptions(parent=self, depends_on=[*ready, *(parent.after if parent else [])])
         if parent:
             gateway_api.share_out(self._name, self._split, parent, after)
             return pulumi.Output.from_input(parent.url)
         if settings.rollout is None:
-            return service.url(self._servers[0].service, self.namespace, self._args.balancer)
+            return service.url(servers[0].service, self.namespace, self._args.balancer)
         return service.url(self._root(settings.rollout.traffic, after), self.namespace, self._args.balancer)
 
     def _root(self, traffic: Traffic, after: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:

@@ -10,6 +10,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from infra.namespaces.network import peer, policy, port, to_anywhere, to_dns, to_object_store, to_peer
+from infra.settings import mlflow
 from infra.settings.source import SourceSettings
 
 
@@ -32,12 +33,16 @@ def clients(namespaces: Sequence[str], cidrs: Sequence[str]) -> list[NetworkPoli
     return [*(peer(name) for name in namespaces), *ranges]
 
 
-def ways_out(collector: tuple[str, int] | None, source: SourceSettings | None) -> list[NetworkPolicyEgressRuleArgsDict]:
-    """To the collector of traces, (namespace, port), and to the store that models are pulled from.
+def ways_out(
+    collector: tuple[str, int] | None,
+    source: SourceSettings | None,
+    others: Sequence[NetworkPolicyEgressRuleArgsDict] = (),
+) -> list[NetworkPolicyEgressRuleArgsDict]:
+    """To the collector of traces, (namespace, port), to the store that models are pulled from, and to `others`.
 
     A policy is a pod's, so the server may go where its pull must. Volumes are mounted, and images pulled, by the node.
     """
-    ways = [*_to_collector(collector), *_to_store(source)]
+    ways = [*_to_collector(collector), *_to_store(source), *others]
     return [to_dns(), *ways] if ways else []
 
 
@@ -48,6 +53,8 @@ def _to_collector(collector: tuple[str, int] | None) -> list[NetworkPolicyEgress
 
 
 def _to_store(source: SourceSettings | None) -> list[NetworkPolicyEgressRuleArgsDict]:
+    if source and source.mlflow:
+        return [to_peer(peer(mlflow.NAMESPACE), mlflow.PORT)]
     if source is None or source.url is None:
         return []
     if source.service:

@@ -1,6 +1,6 @@
 """The model server's pod: what runs, where it may run, and what it may not do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -28,6 +28,7 @@ from inference_app.contract import (
 from infra.clusters.gpu import GPU_RESOURCE
 from infra.pods import restricted
 from infra.pods.scheduling import GpuScheduling, on_gpu_nodes, spread
+from infra.serving import job_queue, result_cache
 from infra.serving.environment import server_environment, stated
 from infra.serving.storage import VOLUME, ModelVolume
 from infra.settings.served import ModelSettings
@@ -58,6 +59,8 @@ def environment(
             Env.CUDA_GRAPHS: "true" if settings.cuda_graphs else None,
             Env.GRPC_PORT: GRPC_PORT if settings.grpc else None,
             Env.LATENCY_TARGET_MS: latency_target_ms,
+            **result_cache.environment(settings),
+            **job_queue.environment(settings),
             Env.OTEL_EXPORTER_OTLP_ENDPOINT: tracing and tracing.endpoint,
             Env.OTEL_TRACES_SAMPLER: tracing and TraceSampler.PARENTBASED_TRACEIDRATIO,
             Env.OTEL_TRACES_SAMPLER_ARG: tracing and tracing.sample_ratio,
@@ -80,6 +83,7 @@ class PodArgs:
     """What a pod runs, as whom, and which nodes it is for.
 
     `config_map` and `secret` name what has the server's variables; `models` is None where the image has the models.
+    `command` is run in place of the image's own, the server.
     """
 
     settings: ServingSettings
@@ -90,6 +94,7 @@ class PodArgs:
     scheduling: GpuScheduling
     secret: pulumi.Input[str] | None = None
     models: ModelVolume | None = None
+    command: Sequence[str] = ()
 
 
 def spec(args: PodArgs) -> PodSpecArgsDict:
@@ -124,9 +129,11 @@ def server(args: PodArgs) -> ContainerArgsDict:
         "volume_mounts": mounts(args.models, read_only=True),
         "security_context": restricted.container_security(),
     }
-    if args.settings.tracing:
-        made["env"] = traced_as()
-    return made
+    passwords = [*result_cache.password(args.settings), *job_queue.password(args.settings)]
+    own = [*passwords, *(traced_as() if args.settings.tracing else [])]
+    if args.command:
+        made["command"] = args.command
+    return {**made, "env": own} if own else made
 
 
 def traced_as() -> list[EnvVarArgsDict]:

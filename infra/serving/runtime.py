@@ -23,6 +23,7 @@ class RuntimeArgs:
     `prometheus` is the URL that KEDA asks, `latency_target_ms` what alerts hold requests to, `secret` the name of the
     Secret with the server's secret variables.
     Behind a `parent` nobody but its proxies and the scrapers reach the server.
+    What is `delivered` somebody else makes: the runtime has identities, volumes and network policies alone.
     """
 
     model: ModelSettings
@@ -37,6 +38,11 @@ class RuntimeArgs:
     parent: Parent | None = None
     scrapers: Sequence[str] = ()
     after: Sequence[pulumi.Resource] = ()
+    delivered: bool = False
+
+    def delivered_url(self, host: str) -> pulumi.Output[str]:
+        """Where clients find what others make: the gateway, else the host of that name inside the cluster."""
+        return pulumi.Output.from_input(self.parent.url if self.parent else f"http://{host}")
 
     @property
     def balancer(self) -> InternalLoadBalancer | None:

@@ -15,6 +15,7 @@ from infra.namespaces.limits import in_bytes
 from infra.pods.restricted import scratch
 from infra.pods.volumes import claim_spec, nfs_claim
 from infra.serving.environment import stated
+from infra.settings import mlflow
 from infra.settings.model import SettingsError
 from infra.settings.source import SourceSettings
 from infra.settings.storage import NfsSettings
@@ -40,7 +41,7 @@ def model_volume(source: SourceSettings, claim: pulumi.Input[str] | None = None)
     Images as volumes are on in Kubernetes from 1.35, and `restricted` admits them
     (https://kubernetes.io/docs/tasks/configure-pod-container/image-volumes/).
     """
-    if source.url:
+    if source.pulled:
         return ModelVolume(volume=scratch(VOLUME, source.space), pull=pull_variables(source), space=source.space)
     if source.image:
         return ModelVolume(volume={"name": VOLUME, "image": {"reference": source.image, "pull_policy": "IfNotPresent"}})
@@ -52,9 +53,13 @@ def model_volume(source: SourceSettings, claim: pulumi.Input[str] | None = None)
 
 def pull_variables(source: SourceSettings) -> dict[str, str]:
     """What a pull is told beside the server's variables, from which it knows the models' names."""
-    store = {"AWS_REGION": source.region, "AWS_ENDPOINT_URL_S3": source.endpoint}
+    store = {
+        "AWS_REGION": source.region,
+        "AWS_ENDPOINT_URL_S3": source.endpoint,
+        "MLFLOW_TRACKING_URI": mlflow.URL if source.mlflow else None,
+    }
     pull = {
-        Env.MODEL_SOURCE: source.url,
+        Env.MODEL_SOURCE: source.pulled,
         Env.MODEL_SOURCE_SHA256: source.sha256,
         Env.MODEL_SOURCE_MAX_BYTES: in_bytes(source.space),
     }

@@ -13,6 +13,10 @@ APP = "model-server"
 LABELS = {"app.kubernetes.io/name": APP}
 """What the policies and the monitoring select the server's pods by."""
 
+WORKER = "model-worker"
+WORKER_LABELS = {"app.kubernetes.io/name": WORKER}
+"""The same of the workers of asynchronous inference, which are in no track."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
@@ -48,8 +52,8 @@ def tracks(model: ModelSettings, settings: ServingSettings, image: pulumi.Input[
 
 
 def deployments(settings: ServingSettings) -> Sequence[str]:
-    """Names of the Deployments that the tracks have."""
-    return [object_name(name) for name in settings.tracks]
+    """Names of the Deployments of the tracks and of the workers."""
+    return [*map(object_name, settings.tracks), *([WORKER] if settings.asynchronous else [])]
 
 
 def object_name(track: str | None) -> str:

@@ -35,6 +35,7 @@ def replicas_fit_the_pools(stack: StackSettings) -> str | None:
         return None
     pods, gpus = stack.serving.most_pods, stack.serving.gpus
     key, wanted = _most_pods(stack.serving)
+    wanted += _workers(stack.serving)
     for block, cluster in (("eks", stack.eks), ("aks", stack.aks)):
         held = cluster.gpu_pods(gpus) if cluster else None
         if held is not None and pods > held:
@@ -54,6 +55,11 @@ def _most_pods(serving: ServingSettings) -> tuple[str, str]:
         "serving.rollout.tracks.*.replicas.max",
         f"with {ROLLOUT_SURGE} more for each track's rollout there are {each} = {serving.most_pods} pods",
     )
+
+
+def _workers(serving: ServingSettings) -> str:
+    jobs = serving.asynchronous
+    return f", serving.asynchronous.replicas.max adds {jobs.replicas.max} + {ROLLOUT_SURGE} workers" if jobs else ""
 
 
 def checksums_are_of_every_track(stack: StackSettings) -> str | None:

@@ -22,7 +22,7 @@ class ImageSettings(Settings):
 
     variant: Variant = Variant.CUDA
     """`cuda` for GPU nodes, `cpu` for the rest."""
-    base: str = "python:3.13-slim-bookworm"
+    base: str = "python:3.13-slim-trixie"
     """Base image of the build; pin it by digest (`name@sha256:...`) or name a mirror where policy asks for it."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     """Digest of an image that is already in the stack's registry; with it `up` builds nothing."""

@@ -54,6 +54,8 @@ def built_in_runtimes_have_a_store(stack: StackSettings) -> str | None:
 def _never(serving: ServingSettings) -> Unfit:
     tracks = serving.rollout and ", ".join(serving.rollout.tracks)
     yield "serving.rollout", tracks, "it has no tracks; serving.kserve.canaryTrafficPercent is its way"
+    yield "serving.cache", serving.cache and "a block", "the stack's own pods alone are let out to it"
+    yield "serving.asynchronous", serving.asynchronous and "a block", "the stack's own servers alone take jobs"
 
 
 def _broken_in_knative(serving: ServingSettings) -> str | None:

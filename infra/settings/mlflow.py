@@ -8,6 +8,11 @@ from infra.settings.image import ImageByDigest
 from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, distinct, unit
 from infra.settings.storage import ObjectUrl, OneOf
 
+NAME = NAMESPACE = "mlflow"
+PORT = 5000
+URL = f"http://{NAME}.{NAMESPACE}.svc"
+"""Where pods of the cluster find the server."""
+
 
 class ArtifactSettings(OneOf):
     """Where the server keeps models and files; clients reach them through the server. Exactly one of its keys."""

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from inference_app.contract import Env
 from infra.settings.model import Settings, unit
 
-SECRET_VARIABLES = (Env.ADMIN_TOKEN, Env.API_KEYS)
+SECRET_VARIABLES = (Env.ADMIN_TOKEN, Env.API_KEYS, Env.RESULT_CACHE_PASSWORD)
 """The server's own settings that are secrets; the stack sets the others, and a secret must not take their place."""
 
 UNSHOWN = "unshown"
@@ -85,8 +85,9 @@ class VaultSettings(Settings):
     ]
     """Its address, as `https://vault.example.com:8200`."""
     role: VaultPath
-    """Role of Kubernetes auth, bound to account `external-secrets` of namespace `model-server-secrets`, and of
-    `monitoring-secrets` where `monitoring.notifications` name secrets."""
+    """Role of Kubernetes auth, bound to account `external-secrets` of namespace `model-server-secrets`, of
+    `monitoring-secrets` where `monitoring.notifications` name secrets, and of `argocd-secrets` where
+    `delivery.argocd.token` does."""
     path: VaultPath = "secret"
     """Where the key-value engine, version 2, is mounted."""
     auth_mounts: Annotated[dict[ClusterBlock, VaultPath], Field(default_factory=dict)]

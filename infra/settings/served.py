@@ -1,9 +1,11 @@
 """The `model` block: what is served, and how, on every target alike."""
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from inference_app.contract import MODEL_URI
 from infra.settings.model import DnsLabel, Settings, unit
 from infra.settings.source import SourceSettings
 
@@ -46,6 +48,15 @@ class ModelSettings(Settings):
         twice = [name for name in models if models.count(name) > 1]
         if twice:
             raise ValueError(f"extra must name each model once, name included, got {twice[0]} twice")
+        return self
+
+    @model_validator(mode="after")
+    def _mlflow_names_this_model(self) -> Self:
+        match = re.fullmatch(MODEL_URI, self.source.mlflow or "") if self.source else None
+        if match and match["name"] != self.name:
+            raise ValueError(f"source.mlflow must name the model {self.name}, got {match['name']}; name one of the two")
+        if match and match["number"] and self.extra:
+            raise ValueError(f"source.mlflow must name an alias where extra is given, got {match[0]}: each has its own")
         return self
 
     @model_validator(mode="after")

@@ -8,17 +8,21 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.access import AccessSettings
+from infra.settings.asynchronous import AsynchronousSettings
 from infra.settings.autoscaling import AutoscalingSettings
 from infra.settings.gateway import GatewaySettings
 from infra.settings.kserve import KServeSettings
 from infra.settings.model import ByteQuantity, CpuQuantity, DnsLabel, Settings, unit
 from infra.settings.replicas import ROLLOUT_SURGE, ReplicaSettings
+from infra.settings.result_cache import ResultCacheSettings
 from infra.settings.rollout import RolloutSettings, Traffic
 from infra.settings.runtime import Runtime
 from infra.settings.secrets import SecretVariables
 from infra.settings.tensorflow_serving import TensorFlowServingSettings
 
 RESERVED_NAMESPACES = (
+    "argocd",
+    "argocd-secrets",
     "azure-ml",
     "azureml",
     "cert-manager",
@@ -117,6 +121,10 @@ class ServingSettings(Settings):
     """Requests and limits of one replica."""
     grpc: bool = False
     """Serve gRPC too, on a port of its own of the same Service, to the same clients."""
+    cache: ResultCacheSettings | None = None
+    """Cache of answers, off where absent."""
+    asynchronous: AsynchronousSettings | None = None
+    """Asynchronous inference, off where absent; with the stack's own server alone."""
     tracing: TracingSettings | None = None
     """Distributed tracing; absent traces nothing, but with `monitoring.tracing`, where it takes the defaults."""
     rollout: RolloutSettings | None = None
@@ -186,5 +194,6 @@ class ServingSettings(Settings):
 
     @property
     def most_pods(self) -> int:
-        """How many pods may run at once, while all tracks have as many as they may and are rolled out."""
-        return sum(track.replicas.max + ROLLOUT_SURGE for track in self.tracks.values())
+        """How many pods may run at once, while tracks and workers have as many as they may and are rolled out."""
+        workers = self.asynchronous.replicas.max + ROLLOUT_SURGE if self.asynchronous else 0
+        return sum(track.replicas.max + ROLLOUT_SURGE for track in self.tracks.values()) + workers

@@ -13,6 +13,7 @@ from infra.settings.azure_ml import AzureMlSettings
 from infra.settings.backups import BackupSettings
 from infra.settings.budget import BudgetSettings
 from infra.settings.container_instances import ContainerInstancesSettings
+from infra.settings.delivery import DeliverySettings
 from infra.settings.eks import EksSettings
 from infra.settings.existing import ExistingSettings
 from infra.settings.image import ImageSettings
@@ -61,6 +62,8 @@ class StackSettings(Settings):
     """Kubernetes cluster that somebody else made."""
     serving: ServingSettings | None = None
     """Model server on every cluster of the stack."""
+    delivery: DeliverySettings | None = None
+    """Argo CD in the program's place, as the owner of what serves the model; absent leaves it to the program."""
     secrets: SecretSettings = SecretSettings()
     """Where the values are of the secrets that settings name."""
     training: TrainingSettings | None = None

@@ -47,6 +47,8 @@ def _naming_secrets(stack: StackSettings) -> Iterator[str]:
         yield "monitoring.notifications"
     if monitoring and monitoring.logs and monitoring.logs.loki and monitoring.logs.loki.basic_auth:
         yield "monitoring.logs.loki.basicAuth"
+    if stack.delivery and stack.delivery.argocd.token:
+        yield "delivery.argocd.token"
 
 
 def vault_tells_clusters_apart(stack: StackSettings) -> str | None:

@@ -45,6 +45,8 @@ def _not_in_server(serving: ServingSettings) -> Unfit:
     yield "serving.workers", serving.workers if serving.workers > 1 else None, "its one process uses all cores"
     yield "serving.cudaGraphs", serving.cuda_graphs, "it has none"
     yield "serving.gpuMemoryLimitMib", serving.gpu_memory_limit_mib, "the stack gives it its share of a GPU's memory"
+    yield "serving.cache", serving.cache and "a block", "it keeps no answers"
+    yield "serving.asynchronous", serving.asynchronous and "a block", "it takes no jobs"
     yield "serving.rollout", serving.rollout and ", ".join(serving.rollout.tracks), "it has no tracks"
     tracing = serving.tracing and (serving.tracing.endpoint or "a block")
     yield "serving.tracing", tracing, "it sends no traces"
@@ -70,6 +72,8 @@ def models_are_found(stack: StackSettings) -> str | None:
     model, path = stack.model, stack.serving.tensor_flow_serving.model_path
     if model.source is None:
         return f"model.source must be given {WHERE}: the image's models are ONNX; add one that holds SavedModels"
+    if model.source.mlflow:
+        return f"model.source.mlflow must be absent {WHERE}: what is registered is ONNX; name another source"
     if model.source.url:
         return path and (
             f"serving.tensorFlowServing.modelPath must be absent where model.source.url is given, got {path}; put it "

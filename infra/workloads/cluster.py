@@ -112,13 +112,20 @@ class _OneCluster:
             settings=settings,
             cluster=self._cluster,
             namespace=WorkloadNamespace(f"{name}-namespace", namespace, self._at.on()),
-            clients=[job.NAMESPACE] if self._settings.training else [],
+            clients=self._recording(),
             backups=backups,
         )
         server = Mlflow(name, args, self._at.on())
         self._backed_up("mlflow-backup", server.kept, seen)
         pulumi.export(name, {"open": server.open, "url": server.tracking.url})
         return server
+
+    def _recording(self) -> Sequence[str]:
+        """Namespaces of the stack's own that use MLflow."""
+        model, serving = self._settings.model, self._settings.serving
+        trained = [job.NAMESPACE] if self._settings.training else []
+        pulled = [serving.namespace] if serving and model and model.source and model.source.mlflow else []
+        return [*trained, *pulled]
 
     def _training(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.addons import cert_manager
+from infra.addons import cert_manager, keda
 from infra.addons.cert_manager import CertManager, CertManagerArgs
 from infra.addons.keda import Keda, KedaArgs
 from infra.addons.kserve import KServe, KServeArgs
@@ -12,12 +12,16 @@ from infra.clusters.cluster import Access, Identity
 from infra.endpoint import Endpoint
 from infra.monitoring import prometheus
 from infra.monitoring.dashboards import GpuNodes
+from infra.monitoring.jobs import JobMonitoring, JobMonitoringArgs
 from infra.monitoring.service import MonitoredService, ServiceMonitoring, ServiceMonitoringArgs
 from infra.namespaces.workload_namespace import WorkloadNamespace, WorkloadNamespaceArgs
 from infra.serving.autoscaling import needs_keda
+from infra.serving.job_queue import JobQueue, JobQueueArgs
+from infra.serving.job_workers import Workers
 from infra.serving.kserve.runtime import KServeRuntime
 from infra.serving.limits import serving_limits
 from infra.serving.model_server import ModelServer
+from infra.serving.result_cache import ResultCache, ResultCacheArgs
 from infra.serving.runtime import RuntimeArgs
 from infra.serving.tensorflow_serving import server as tensorflow_serving
 from infra.serving.tensorflow_serving.monitoring import TensorFlowServingMonitoring, TensorFlowServingMonitoringArgs
@@ -28,6 +32,7 @@ from infra.settings.kserve import DeploymentMode, KServeSettings
 from infra.settings.runtime import Runtime
 from infra.settings.served import ModelSettings
 from infra.settings.serving import ServingSettings
+from infra.workloads.delivery import delivery_of, kept_for_another
 from infra.workloads.gateway import gateway_of
 from infra.workloads.place import Place
 from infra.workloads.secrets import secrets_of
@@ -58,6 +63,8 @@ class ServedModel:
             copied = [secrets.gateway(serving.gateway)] if secrets and serving.gateway.secrets else []
             after = [namespace, *copied, *certificates]
             gateway = gateway_of(place, serving, serving.gateway, model.request_timeout_seconds, after)
+        scaler = self._keda()
+        jobs = self._jobs([namespace, *scaler])
         args = RuntimeArgs(
             model=model,
             settings=serving,
@@ -70,9 +77,12 @@ class ServedModel:
             secret=held[0].secret_name if held else None,
             parent=gateway.parent if gateway else None,
             scrapers=[place.scraper] if place.scraper else [],
-            after=[*gpus, *self._keda(), *self._installed(certificates), *held],
+            after=[*gpus, *scaler, *self._installed(certificates), *held, *self._cache(namespace), *jobs],
+            delivered=bool(place.settings.delivery and place.settings.delivery.is_elsewhere),
         )
-        self.endpoint = self._run(args)
+        server = self._run(args)
+        self.endpoint = server.endpoint
+        delivery_of(place, serving, [namespace, server, *args.after, *(args.parent.after if args.parent else [])])
 
     @property
     def _kserve(self) -> KServeSettings | None:
@@ -109,7 +119,8 @@ class ServedModel:
     def _keda(self) -> Sequence[pulumi.Resource]:
         place = self._place
         has_own = self._kserve and self._kserve.deployment_mode is DeploymentMode.KNATIVE
-        if has_own or not needs_keda(self._serving, place.settings.office_hours):
+        follows = self._serving.asynchronous or needs_keda(self._serving, place.settings.office_hours)
+        if has_own or not follows:
             return []
         return [Keda(place.name("keda"), KedaArgs(chart_mirror=place.mirror), place.on())]
 
@@ -121,14 +132,37 @@ class ServedModel:
         args = KServeArgs(runtimes=bool(kserve.built_in_runtime), chart_mirror=place.mirror, after=certificates)
         return [KServe(place.name("kserve"), args, place.on())]
 
-    def _run(self, args: RuntimeArgs) -> Endpoint:
+    def _cache(self, namespace: WorkloadNamespace) -> Sequence[pulumi.Resource]:
+        """Redis, where the settings want one of the stack's own."""
+        place, cache = self._place, self._serving.cache
+        if cache is None or cache.url:
+            return []
+        after = [namespace, *place.cluster.ready]
+        args = ResultCacheArgs(settings=self._serving, memory=cache.memory, after=after)
+        return [ResultCache(place.name("result-cache"), args, place.on())]
+
+    def _jobs(self, made: Sequence[pulumi.Resource]) -> Sequence[pulumi.Resource]:
+        """The queue of asynchronous inference, in the namespace and beside the autoscaler that `made` has."""
+        place, jobs = self._place, self._serving.asynchronous
+        if jobs is None:
+            return []
+        args = JobQueueArgs(
+            settings=self._serving,
+            asynchronous=jobs,
+            storage_class=place.cluster.storage_class,
+            scaler_namespace=keda.NAMESPACE,
+            after=[*made, *place.cluster.ready],
+        )
+        return [JobQueue(place.name("job-queue"), args, place.on())]
+
+    def _run(self, args: RuntimeArgs) -> ModelServer | KServeRuntime | TensorFlowServing:
         place = self._place
         if self._serving.runtime is Runtime.TENSORFLOW_SERVING:
             return self._run_tensorflow(args)
         component = KServeRuntime if self._kserve else ModelServer
-        server = component(place.name("model-server"), args, place.on())
+        server = component(place.name("model-server"), args, kept_for_another(place))
         self._watch(server)
-        return server.endpoint
+        return server
 
     def _watch(self, server: MonitoredService) -> None:
         monitoring, place = self._place.settings.monitoring, self._place
@@ -141,14 +175,18 @@ class ServedModel:
                 after=self._seen,
             )
             ServiceMonitoring(place.name("model-server-monitoring"), args, place.on())
+        if monitoring and self._serving.asynchronous:
+            workers = Workers(namespace=self._serving.namespace)
+            watched = JobMonitoringArgs(service=workers, namespace=prometheus.NAMESPACE, after=self._seen)
+            JobMonitoring(place.name("model-worker-monitoring"), watched, place.on())
 
     @property
     def _gpu_nodes(self) -> GpuNodes | None:
         return GpuNodes(spot_labels=self._place.cluster.spot_labels) if self._serving.gpus else None
 
-    def _run_tensorflow(self, args: RuntimeArgs) -> Endpoint:
+    def _run_tensorflow(self, args: RuntimeArgs) -> TensorFlowServing:
         place, monitoring = self._place, self._place.settings.monitoring
-        server = TensorFlowServing(place.name("tensorflow-serving"), args, place.on())
+        server = TensorFlowServing(place.name("tensorflow-serving"), args, kept_for_another(place))
         if monitoring:
             watched = TensorFlowServingMonitoringArgs(
                 settings=monitoring,
@@ -158,4 +196,4 @@ class ServedModel:
                 after=self._seen,
             )
             TensorFlowServingMonitoring(place.name("tensorflow-serving-monitoring"), watched, place.on())
-        return server.endpoint
+        return server

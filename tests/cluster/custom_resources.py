@@ -23,7 +23,7 @@ SOURCES = (
     ("github.com/envoyproxy/gateway", "crds", "charts/gateway-helm/charts/crds/crds/generated/*.yaml"),
     ("sigs.k8s.io/gateway-api", "crds", "config/crd/standard/*.yaml"),
     ("istio.io/api", "crds", "kubernetes/customresourcedefinitions.gen.yaml"),
-    ("github.com/argoproj/argo-cd/v2", "crds", "manifests/crds/*-crd.yaml"),
+    ("github.com/argoproj/argo-cd/v3", "crds", "manifests/crds/*-crd.yaml"),
 )
 
 SHARED = Path(__file__).parents[3] / "shared" / "crds"

@@ -29,6 +29,7 @@ CLUSTERS = [
     ("KServe", "eks"),
     ("KServe with a transformer", "eks"),
     ("TensorFlow Serving", "eks"),
+    ("left to Argo CD", "existing"),
 ]
 
 

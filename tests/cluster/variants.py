@@ -15,6 +15,8 @@ SERVING: Mapping[str, Any] = {
     "clientNamespaces": ["shop"],
     "gpuMemoryLimitMib": 2048,
     "cudaGraphs": True,
+    "cache": {"memory": "128Mi"},
+    "asynchronous": {"replicas": {"min": 0, "max": 1}},
     "autoscaling": AUTOSCALING,
 }
 EVERYTHING: Mapping[str, Mapping[str, Any]] = {
@@ -72,8 +74,9 @@ def elsewhere() -> Stack:
             "workers": 2,
             "replicas": {"min": 2, "max": 4},
             "exposure": "network",
-            "secrets": {"ADMIN_TOKEN": "model-server-admin-token"},
+            "secrets": {"ADMIN_TOKEN": "model-server-admin-token", "RESULT_CACHE_PASSWORD": "redis-password"},
             "tracing": {"endpoint": "http://collector.company.svc:4318"},
+            "cache": {"url": "redis://redis.company.svc:6379/0"},
             "access": {"viewers": ["people"], "deployers": ["people"]},
         },
         "training": {
@@ -139,6 +142,28 @@ def tensorflow_serving() -> Stack:
     return shipped("dev", changes, without=MANAGED)
 
 
+def delivered(owner: str) -> Stack:
+    """A canary behind a gateway on a cluster of nobody's cloud, with Argo CD as its owner or about to be."""
+    keys = {"apiKeys": {"shop": "key-of-shop"}}
+    config: dict[str, Any] = {
+        "existing": {"context": "lab", "networkCidr": "10.8.0.0/16", "storageClass": "encrypted"},
+        "image": {"repository": "registry.example.com/model-server", "variant": "cpu", "digest": DIGEST},
+        "model": {"name": "digits"},
+        "officeHours": {"timeZone": "Europe/Dublin"},
+        "secrets": {"vault": {"server": "https://vault.example.com:8200", "role": "model-server"}},
+        "serving": {
+            "gpus": 0,
+            "rollout": {"traffic": "gateway-api", "tracks": CANARIES},
+            "gateway": {"hostName": "predict.example.com", "tls": {"clusterIssuer": "own"}, "authentication": keys},
+        },
+        "delivery": {
+            "owner": owner,
+            "argocd": {"repository": "https://git.example.com/ml/manifests.git", "token": "git-token"},
+        },
+    }
+    return planned("inference-platform", "delivered", config)
+
+
 STACKS: Mapping[str, Callable[[], Stack]] = {
     "dev": lambda: shipped("dev"),
     "prod": lambda: shipped("prod"),
@@ -157,4 +182,5 @@ STACKS: Mapping[str, Callable[[], Stack]] = {
     "KServe": lambda: serving(runtime="kserve"),
     "KServe with a transformer": lambda: serving(runtime="kserve", kserve={"transformer": {"min": 1, "max": 2}}),
     "TensorFlow Serving": tensorflow_serving,
+    "left to Argo CD": lambda: delivered("argocd"),
 }

@@ -16,7 +16,6 @@ from infra.serving.guard import guard_pods
 from infra.serving.kserve import inference_service, network
 from infra.serving.kserve.inference_service import APP, PREDICTOR, TRANSFORMER, ServiceArgs
 from infra.serving.runtime import RuntimeArgs
-from infra.serving.storage import ModelVolume
 from infra.serving.track import LABELS, tracks
 from infra.serving.traffic import gateway_api
 from infra.serving.traffic.split import Split
@@ -46,9 +45,20 @@ class KServeRuntime(pulumi.ComponentResource):
         self.rests_as = inference_service.object_name(PREDICTOR) if args.rests and self._entry == PREDICTOR else None
         self._child = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         self._guard()
-        self.url = self._entrance(self._inference_service())
+        self._identity = args.reader(name, APP)
+        account = service_account(name, self._metadata(), self._identity, self._child)
+        self._runs_as = account.metadata.name.apply(str)
+        self._models = args.volume(name, LABELS, self._child)
+        self.url = args.delivered_url(self._host) if args.delivered else self._entrance(self._inference_service())
         self.endpoint = Endpoint(kind=EndpointKind.HTTP, address=self.url, model=args.model.name)
         self.register_outputs({"url": self.url})
+
+    @property
+    def _host(self) -> str:
+        """What answers inside the cluster: Knative's ingress, or the Service that clients know."""
+        if self._is_knative:
+            return f"{inference_service.object_name(PREDICTOR)}.{self.namespace}.svc.cluster.local"
+        return f"{APP}.{self.namespace}.svc"
 
     def _guard(self) -> None:
         entry = self._args.network(inference_service.labels(self._entry), pod.ports(self._args.settings).values())
@@ -58,16 +68,13 @@ class KServeRuntime(pulumi.ComponentResource):
             guard_pods(name, metadata, inference_service.labels(component), self._child)
 
     def _inference_service(self) -> kubernetes.apiextensions.CustomResource:
-        args = self._args
-        identity = args.reader(self._name, APP)
-        runs_as = service_account(self._name, self._metadata(), identity, self._child)
-        made = self._pods(runs_as.metadata.name.apply(str))
+        args, made = self._args, self._pods()
         described = ServiceArgs(
             model=args.model,
             settings=args.settings,
             predictor=made[PREDICTOR],
             transformer=made.get(TRANSFORMER),
-            pod_labels=identity.pod_labels,
+            pod_labels=self._identity.pod_labels,
             annotations=args.cluster.loading_annotations,
         )
         return kubernetes.apiextensions.CustomResource(
@@ -81,16 +88,15 @@ class KServeRuntime(pulumi.ComponentResource):
                 "annotations": inference_service.annotations(described),
             },
             spec=inference_service.spec(described),
-            opts=args.rollout(self, identity),
+            opts=args.rollout(self, self._identity),
         )
 
-    def _pods(self, runs_as: pulumi.Input[str]) -> Mapping[str, pod.PodArgs]:
+    def _pods(self) -> Mapping[str, pod.PodArgs]:
         """What runs in each component's pods."""
-        models = self._args.volume(self._name, LABELS, self._child)
         components = [PREDICTOR, TRANSFORMER] if self._kserve.transformer else [PREDICTOR]
-        return {component: self._pod(component, runs_as, models) for component in components}
+        return {component: self._pod(component) for component in components}
 
-    def _pod(self, component: str, runs_as: pulumi.Input[str], models: ModelVolume | None) -> pod.PodArgs:
+    def _pod(self, component: str) -> pod.PodArgs:
         settings, name = self._settings_of(component), inference_service.object_name(component)
         data = inference_service.environment(self._args.model, settings, self._args.latency_target_ms)
         config = config_map(f"{self._name}-{component}", self._metadata(), name, data, self._child)
@@ -98,11 +104,11 @@ class KServeRuntime(pulumi.ComponentResource):
             settings=settings,
             image=self._args.image,
             config_map=config,
-            service_account=runs_as,
+            service_account=self._runs_as,
             labels=inference_service.labels(component),
             scheduling=self._args.cluster,
             secret=self._args.secret,
-            models=models,
+            models=self._models,
         )
 
     def _settings_of(self, component: str) -> ServingSettings:
@@ -118,8 +124,7 @@ class KServeRuntime(pulumi.ComponentResource):
         after = pulumi.ResourceOptions(parent=self, depends_on=[made, *(args.parent.after if args.parent else [])])
         found = self._service(after)
         if self._is_knative:
-            host = f"{inference_service.object_name(PREDICTOR)}.{self.namespace}.svc.cluster.local"
-            return pulumi.Output.from_input(f"http://{host}")
+            return pulumi.Output.from_input(f"http://{self._host}")
         self._autoscaler(after)
         if args.parent:
             split = Split(settings=args.settings, tracks=tracks(args.model, args.settings, args.image))

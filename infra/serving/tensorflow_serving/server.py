@@ -52,13 +52,10 @@ class TensorFlowServing(pulumi.ComponentResource):
         self._guard()
         self._identity = args.reader(name, APP)
         self._rollout = args.rollout(self, self._identity)
-        deployment = self._deployment()
-        self._autoscaler(deployment)
-        # Beside the Deployment, not after it: a load balancer takes minutes, and so does a GPU node.
-        service = make_service(
-            name, self._metadata(), with_ports(LABELS, GRPC_PORT), self._args.balancer, self._rollout
-        )
-        self.url = self._entrance(deployment, service)
+        account = service_account(name, self._metadata(), self._identity, self._child)
+        self._runs_as = account.metadata.name.apply(str)
+        self._models = args.volume(name, LABELS, self._child)
+        self.url = args.delivered_url(f"{APP}.{self.namespace}.svc") if args.delivered else self._entrance()
         self.endpoint = Endpoint(kind=EndpointKind.TENSORFLOW_SERVING, address=self.url, model=args.model.name)
         self.register_outputs({"url": self.url})
 
@@ -90,10 +87,14 @@ class TensorFlowServing(pulumi.ComponentResource):
         )
         autoscaler(self._name, args, pulumi.ResourceOptions(parent=self, depends_on=[deployment]))
 
-    def _entrance(
-        self, deployment: kubernetes.apps.v1.Deployment, service: kubernetes.core.v1.Service
-    ) -> pulumi.Output[str]:
-        parent = self._args.parent
+    def _entrance(self) -> pulumi.Output[str]:
+        """The servers, the way to them, and the URL."""
+        parent, deployment = self._args.parent, self._deployment()
+        self._autoscaler(deployment)
+        # Beside the Deployment, not after it: a load balancer takes minutes, and so does a GPU node.
+        service = make_service(
+            self._name, self._metadata(), with_ports(LABELS, GRPC_PORT), self._args.balancer, self._rollout
+        )
         if parent is None:
             return url(service, self.namespace, self._args.balancer)
         kubernetes.apiextensions.CustomResource(
@@ -108,16 +109,15 @@ class TensorFlowServing(pulumi.ComponentResource):
 
     def _pod_spec(self) -> PodSpecArgsDict:
         args = self._args
-        account = service_account(self._name, self._metadata(), self._identity, self._child)
         pulled = pod.PodArgs(
             settings=args.settings,
             image=args.image,
             config_map=self._config("pull", pod.environment(args.model, args.settings)) if self._pulls else "",
-            service_account=account.metadata.name.apply(str),
+            service_account=self._runs_as,
             labels=LABELS,
             scheduling=args.cluster,
             secret=args.secret,
-            models=args.volume(self._name, LABELS, self._child),
+            models=self._models,
         )
         return pod_spec(
             TensorFlowServingPodArgs(

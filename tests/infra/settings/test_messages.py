@@ -56,8 +56,8 @@ def void(_: object) -> None:
         ("eks.gpuPools.Spot", {"instanceTypes": ["g6.xlarge"], "max": 1},
          "must match ^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$, got Spot"),
         ("eks.deployers", [f"{OWN_ACCOUNT}/a"] * 2, f'must name each once, got ["{OWN_ACCOUNT}/a", "{OWN_ACCOUNT}/a"]'),
-        ("serving.namespace", "monitoring", "must be a namespace of its own, none of azure-ml, azureml, "
-         f"{', '.join(RESERVED_NAMESPACES[2:])}, got monitoring"),
+        ("serving.namespace", "monitoring",
+         f"must be a namespace of its own, none of {', '.join(RESERVED_NAMESPACES)}, got monitoring"),
         ("model.batching.maxDelayMs", "fast", "must be a number, got fast"),
         ("model.batching.maxSize", 0, "must be at least 1, got 0"),
         ("model.batching.maxQueue", "many", "must be a whole number, got many"),

@@ -43,6 +43,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
      "eks needs the block aws.network, which is absent; add it or remove eks"),
     ("blocks_have_what_they_stand_on", {"image": REMOVED},
      "serving needs the block image, which is absent; add it or remove serving"),
+    ("blocks_have_what_they_stand_on", {"model.source": {"mlflow": "models:/digits@champion"}},
+     "model.source.mlflow needs the block mlflow, which is absent; add it or remove model.source.mlflow"),
     ("blocks_have_what_they_stand_on", {"eks": REMOVED, "serving": REMOVED},
      "monitoring needs one of the blocks eks, aks, existing, sagemaker, lambda, azureMl, containerInstances, local, "
      "which are all absent; add one or remove monitoring"),

@@ -8,7 +8,7 @@ from inference_app.contract import Env
 from infra.addons.external_secrets import MODEL_SERVER, MONITORING, NAMESPACE
 from infra.settings.messages import line
 from infra.settings.model import Settings
-from infra.settings.secrets import SecretSettings, VaultSettings
+from infra.settings.secrets import SECRET_VARIABLES, SecretSettings, VaultSettings
 from infra.settings.serving import RESERVED_NAMESPACES, ServingSettings
 
 VAULT = {"server": "https://vault.example.com:8200", "role": "model-server"}
@@ -50,11 +50,11 @@ def test_names_that_a_store_refuses_or_reads_differently_are_refused(name: str) 
     ]
 
 
-@pytest.mark.parametrize("variable", sorted(set(Env) - {Env.ADMIN_TOKEN, Env.API_KEYS}))
+@pytest.mark.parametrize("variable", sorted(set(Env) - set(SECRET_VARIABLES)))
 def test_a_setting_of_the_server_that_is_no_secret_stays_the_stacks(variable: str) -> None:
     (mistake,) = mistakes(ServingSettings, {"secrets": {variable: "a-secret"}})
 
-    assert mistake.startswith(f"secrets.{variable} must be ADMIN_TOKEN, API_KEYS or a name of your own")
+    assert mistake.startswith(f"secrets.{variable} must be {', '.join(SECRET_VARIABLES)} or a name of your own")
 
 
 @pytest.mark.parametrize("variable", ["admin_token", "1TOKEN", "TOKEN-A", "_TOKEN", "A" * 64])

@@ -29,6 +29,8 @@ def mistakes(source: dict[str, object], **others: object) -> list[str]:
         {"url": "s3://models", "endpoint": "http://minio.storage.svc:9000"},
         {"url": "s3://models", "endpoint": "https://objects.example.com:9443"},
         {"url": "https://modelstore.blob.core.windows.net/models/team=a"},
+        {"mlflow": "models:/digits@champion"},
+        {"mlflow": "models:/digits/12", "space": "20Gi"},
         {"size": "50Gi"},
         {"claim": "models"},
         {"nfs": {"server": "10.0.0.4", "path": "/exports/models"}},
@@ -59,7 +61,7 @@ def test_a_claim_of_the_stack_stands_beside_the_one_it_replaces() -> None:
     assert [SourceSettings.model_validate(kind).claims for kind in kinds] == [2, 2, 1, 0]
 
 
-EXACTLY = "source must have exactly one of url, size, claim, nfs, image, got "
+EXACTLY = "source must have exactly one of url, mlflow, size, claim, nfs, image, got "
 STORES = "source.url must be s3://bucket/prefix or https://account.blob.core.windows.net/container/prefix, got "
 
 
@@ -88,7 +90,7 @@ STORES = "source.url must be s3://bucket/prefix or https://account.blob.core.win
         ),
         (
             {"claim": "models", "sha256": SUMS},
-            f"source.sha256 must be absent without url, got {SUMS}; remove it",
+            f"source.sha256 must be absent without url or mlflow, got {SUMS}; remove it",
         ),
         (
             {"url": "https://modelstore.blob.core.windows.net/models", "region": "eu-west-1"},
@@ -115,3 +117,20 @@ def test_checksums_can_be_pinned_of_a_pinned_version_only() -> None:
 
     assert model(source, version="1").source
     assert mistakes(source) == ["version must be given where source.sha256 is, which is of one version's files; add it"]
+
+
+@pytest.mark.parametrize("uri", ["models:/digits", "models:/digits@", "models:/digits/0", "runs:/abc/model", "digits"])
+def test_a_name_in_mlflow_without_an_alias_or_a_number_is_refused(uri: str) -> None:
+    assert mistakes({"mlflow": uri}) == [f"source.mlflow must be models:/name@alias or models:/name/number, got {uri}"]
+
+
+def test_mlflow_names_the_model_that_is_served() -> None:
+    assert mistakes({"mlflow": "models:/words@champion"}) == [
+        "source.mlflow must name the model digits, got words; name one of the two"
+    ]
+
+
+def test_a_number_in_mlflow_is_of_one_model() -> None:
+    assert mistakes({"mlflow": "models:/digits/3"}, extra=["words"]) == [
+        "source.mlflow must name an alias where extra is given, got models:/digits/3: each has its own"
+    ]

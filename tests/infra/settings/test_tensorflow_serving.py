@@ -79,6 +79,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
      "serving.runtime to tensorflow-serving"),
     ({"model.source": REMOVED},
      f"model.source must be given {WHERE}: the image's models are ONNX; add one that holds SavedModels"),
+    ({"model.source": {"mlflow": "models:/digits@champion"}, "mlflow": {"artifacts": {"size": "1Gi"}}},
+     f"model.source.mlflow must be absent {WHERE}: what is registered is ONNX; name another source"),
     ({"model.source": CLAIMED},
      f"model.version must be given {WHERE} and model.source has no url: it would load the highest version, active or "
      "not; add it"),

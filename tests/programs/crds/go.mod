@@ -4,7 +4,7 @@ module inference-platform/tests/programs/crds
 go 1.26.0
 
 require (
-	github.com/argoproj/argo-cd/v2 v2.14.21
+	github.com/argoproj/argo-cd/v3 v3.5.3
 	github.com/aws/karpenter-provider-aws v1.14.1
 	github.com/cert-manager/cert-manager v1.21.2
 	github.com/envoyproxy/gateway v1.9.1

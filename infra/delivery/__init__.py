@@ -1,0 +1,1 @@
+"""What another owner of the workload is told, and what it may do."""

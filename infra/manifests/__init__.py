@@ -1,0 +1,1 @@
+"""What serves the model, as the files that another owner makes it from."""
