@@ -79,7 +79,7 @@ class Loopback:
                     self.end_headers()
                     self.wfile.write(response.body)
 
-            do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the standard library's names
+            do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - the standard library's names
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass

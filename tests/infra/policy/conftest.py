@@ -1,14 +1,13 @@
 """The stacks that ship, and environments for programs that share none with the server."""
 
 import runpy
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from infra.preview import Plan, run, stack_file
+from tests import environments
 
 ROOT = Path(__file__).parents[3]
 STACKS = ("dev", "prod")
@@ -31,12 +30,4 @@ def program() -> None:
 @pytest.fixture(scope="session")
 def environment() -> Callable[[str, Path], Path]:
     """Makes build/<name> from locked requirements; where its programs are."""
-    uv = Path(sys.executable).with_name("uv")
-
-    def make(name: str, locked: Path) -> Path:
-        folder = ROOT / "build" / name
-        subprocess.run([uv, "venv", "--quiet", "--allow-existing", folder], check=True)
-        subprocess.run([uv, "pip", "sync", "--quiet", "--python", folder / "bin/python", locked], check=True)
-        return folder / "bin"
-
-    return make
+    return environments.environment
