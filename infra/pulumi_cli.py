@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pulumi.automation import PulumiCommand
 
-from infra import held_data, stack_state
+from infra import handover, held_data, stack_state
 from infra.preview import StackFileError, stack_file
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(
             f"there is no pulumi on PATH and it could not be installed ({error}); see https://www.pulumi.com/docs/install"
         )
+    if options.operation == "up" and (reason := _against_handing_over(pulumi, stack)):
+        return _refuse(reason)
     return _call(pulumi, options.operation, options.stack, more)
 
 
@@ -91,6 +93,18 @@ def _against_destroying(pulumi: str, stack: str) -> str | None:
     for line in held_data.warning(stack, resources):
         print(line, file=sys.stderr, flush=True)
     return None
+
+
+def _against_handing_over(pulumi: str, stack: stack_file.Stack) -> str | None:
+    """Why not to begin where the stack file leaves to another owner what this stack still runs."""
+    if not handover.is_elsewhere(stack.config.get(f"{stack.project}:delivery")):
+        return None
+    try:
+        return handover.refusal(stack.name, stack_state.read(pulumi, ROOT, stack.name))
+    except stack_state.NoStackError:
+        return None
+    except stack_state.StateError as error:
+        return str(error)
 
 
 def missing(blocks: Iterable[str]) -> Iterator[str]:

@@ -21,13 +21,14 @@ class NoStackError(StateError):
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """One resource; `names` are the ID and, where it has one, the ARN."""
+    """One resource; `names` are the ID and, where it has one, the ARN. What is `retained` no `up` deletes."""
 
     urn: str
     type: str
     name: str
     protect: bool
     names: frozenset[str]
+    retained: bool = False
 
 
 def read(pulumi: str, root: Path, stack: str) -> list[Recorded]:
@@ -64,4 +65,11 @@ def _resource(each: dict[str, Any]) -> Recorded:
     found = (each.get("id"), each.get("outputs", {}).get("arn"))
     names = frozenset(name for name in found if isinstance(name, str) and name)
     name = each["urn"].split("::", 3)[3]
-    return Recorded(urn=each["urn"], type=each["type"], name=name, protect=bool(each.get("protect")), names=names)
+    return Recorded(
+        urn=each["urn"],
+        type=each["type"],
+        name=name,
+        protect=bool(each.get("protect")),
+        names=names,
+        retained=bool(each.get("retainOnDelete")),
+    )

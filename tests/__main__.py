@@ -10,10 +10,13 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
-APART = ("backups", "cluster", "engine", "monitoring")
+APART = ("backups", "cluster", "engine", "image", "monitoring", "training")
 """Folders of tests that need more than Python packages; each has a `make` target."""
 REPORTS = [BUILD / "tests.xml", *(BUILD / f"{folder}-tests.xml" for folder in APART)]
-PYTEST = f"-m pytest --quiet --junitxml={REPORTS[0]} {' '.join(f'--ignore tests/{folder}' for folder in APART)}"
+PYTEST = (
+    f"-m pytest --quiet --junitxml={REPORTS[0]} --numprocesses 2 --dist loadfile "
+    f"{' '.join(f'--ignore tests/{folder}' for folder in APART)}"
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ TIERS["all"] = [
     Part("monitoring", "make monitoring-test"),
     Part("cluster", "make cluster-test"),
     Part("engine", "make engine-test"),
+    Part("image", "make image-test"),
     Part("training", "make train-check"),
 ]
 

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-MAY_BE_ABSENT = ("GPU", "cloud account", "Pulumi CLI", "Fluent Bit", "KServe and Linkerd")
+MAY_BE_ABSENT = ("GPU", "cloud account", "Pulumi CLI", "Fluent Bit", "KServe and Linkerd", "CAP_SYS_ADMIN")
 """A skip that begins with one of these is allowed everywhere."""
 
 

@@ -13,6 +13,7 @@ COMPONENTS = (
     "addons",
     "backups",
     "clusters",
+    "delivery",
     "images",
     "local",
     "managed",

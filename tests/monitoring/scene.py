@@ -18,13 +18,16 @@ from inference_app.contract import Env, Execution, Route, TraceSampler
 from inference_app.grpc import open_inference_pb2 as messages
 from inference_app.grpc.service import NAME as SERVICE
 from inference_app.process import ServerProcess
+from infra.monitoring import jobs
 from tests.cluster import slow_model, stacks, variants
+from tests.cluster.served import NAMESPACE
 from tests.drills import versions
 from tests.drills.client import Load
 from tests.inference_app.collector import Collector
 from tests.monitoring.cluster import Cluster, cluster
 from tests.monitoring.prometheus import Prometheus, Target, exporter
 from tests.processes import HOST, free_port
+from tests.redis_server import PASSWORD, RedisServer
 
 MODELS = stacks.ROOT / "inference_app" / "model_repository"
 STABLE, CANARY = "stable", "canary"
@@ -73,6 +76,7 @@ class Scene:
         """Requests that no dashboard should hide: wrong ones, other protocols, and changes of version."""
         with httpx.Client(base_url=self.servers[STABLE].url(), headers=BEARER, timeout=20) as client:
             assert client.post(Route.PREDICT, content=b"{").status_code == HTTPStatus.BAD_REQUEST
+            assert client.post(Route.JOBS, json=[[[0.0]] * 8] * 8).status_code == HTTPStatus.ACCEPTED
             assert client.post(NOBODY, json={}).status_code == HTTPStatus.NOT_FOUND
             assert client.post(Route.SWITCH_MODEL, json={"version": "2"}).is_success
             assert client.post(Route.SWITCH_MODEL, json={"version": "1"}).is_success
@@ -102,9 +106,11 @@ def scene(folder: Path, beside: Sequence[Mapping[str, Any]] = ()) -> Generator[S
     port, metrics = free_port(), f"{HOST}:{free_port()}"
     with ExitStack() as running:
         collector = running.enter_context(Collector())
-        servers = {STABLE: _stable(folder, port, collector.endpoint), CANARY: _canary(folder)}
+        redis = running.enter_context(RedisServer(folder))
+        servers = {STABLE: _stable(folder, port, collector.endpoint, redis), CANARY: _canary(folder)}
         for server in servers.values():
             running.enter_context(server).until("ready")
+        worker = running.enter_context(ServerProcess(_jobs(redis), module="inference_app.asynchronous"))
         objects = next(iter(stack.objects.values()))
         (monitor,) = [each for each in _of_server(objects) if each["kind"] == "ServiceMonitor"]
         targets = [
@@ -112,7 +118,7 @@ def scene(folder: Path, beside: Sequence[Mapping[str, Any]] = ()) -> Generator[S
             for name, server in servers.items()
         ]
         groups = [{"name": "shipped", "rules": rules(objects)}]
-        read = [exporter("kube-state-metrics", metrics, SCRAPE), *beside]
+        read = [exporter("kube-state-metrics", metrics, SCRAPE), _of_worker(worker), *beside]
         prometheus = Prometheus(folder, targets, monitor, interval=SCRAPE, rules=groups, beside=read)
         running.enter_context(prometheus.process())
         around = running.enter_context(
@@ -136,8 +142,8 @@ def _stack() -> stacks.Stack:
     return stacks.shipped("prod", {"serving": serving, "monitoring": {"prices": PRICES}}, without)
 
 
-def _stable(folder: Path, port: int, collector: str) -> ServerProcess:
-    """Two versions to switch between, and one that is no model."""
+def _stable(folder: Path, port: int, collector: str, redis: RedisServer) -> ServerProcess:
+    """Two versions to switch between, and one that is no model; its answers are kept for a second."""
     made = versions.write(folder / "models", 2)
     broken = made[-1].directory.with_name("broken")
     broken.mkdir()
@@ -145,11 +151,31 @@ def _stable(folder: Path, port: int, collector: str) -> ServerProcess:
         **COMMON,
         Env.MODEL_REPOSITORY: str(folder / "models"),
         Env.GRPC_PORT: str(port),
+        Env.RESULT_CACHE_URL: redis.url,
+        Env.RESULT_CACHE_PASSWORD: PASSWORD,
+        Env.RESULT_CACHE_TTL_SECONDS: "1",
+        **_jobs(redis),
         Env.OTEL_EXPORTER_OTLP_ENDPOINT: collector,
         Env.OTEL_TRACES_SAMPLER: TraceSampler.TRACEIDRATIO,
         Env.OTEL_TRACES_SAMPLER_ARG: "0.2",
     }
     return ServerProcess(environment)
+
+
+def _jobs(redis: RedisServer) -> Mapping[str, str]:
+    return {Env.JOBS_URL: redis.url, Env.JOBS_PASSWORD: PASSWORD}
+
+
+def _of_worker(worker: ServerProcess) -> Mapping[str, Any]:
+    """What its ServiceMonitor makes of a worker of asynchronous inference."""
+    place = {"namespace": NAMESPACE, "pod": "model-worker-0"}
+    return {
+        "job_name": "model-worker",
+        "scrape_interval": SCRAPE,
+        "scrape_timeout": SCRAPE,
+        "static_configs": [{"targets": [worker.url().removeprefix("http://")], "labels": place}],
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": jobs.KEPT, "action": "keep"}],
+    }
 
 
 def _canary(folder: Path) -> ServerProcess:

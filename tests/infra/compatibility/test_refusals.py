@@ -48,7 +48,7 @@ VALUES: list[tuple[dict[str, Any], str]] = [
      "external-secrets 2.9.0 (1.36), got 1.35"),
     ({"eks.kubernetesVersion": "1.37"},
      "eks.kubernetesVersion must be one of 1.36, which the checks know: 1.37 is outside what these charts are for: "
-     "cert-manager v1.21.2 (1.33 to 1.36), external-secrets 2.9.0 (1.36), gateway-helm v1.9.1 (1.33 to 1.36) and 4 "
+     "argo-cd 10.9.1 (1.33 to 1.36), cert-manager v1.21.2 (1.33 to 1.36), external-secrets 2.9.0 (1.36) and 5 "
      "more, got 1.37"),
 ]  # fmt: skip
 
@@ -80,15 +80,15 @@ PAIRS: list[tuple[str, dict[str, Any], str]] = [
     ("node_images_have_the_driver", {"eks.amiRelease": RELEASE},
      f"eks.amiRelease must be of 20251023 or later, got {RELEASE}: since then AL2023_x86_64_NVIDIA has driver 580, and "
      f"{RUNTIME} needs 580; name a later release, or latest"),
-    ("base_images_fit_the_wheels", {"image.base": "python:3.14-slim-bookworm"},
-     "image.base must have Python 3.11 to 3.13, got python:3.14-slim-bookworm: the locked wheels are for these; take "
-     "python:3.13-slim-bookworm"),
+    ("base_images_fit_the_wheels", {"image.base": "python:3.14-slim-trixie"},
+     "image.base must have Python 3.11 to 3.13, got python:3.14-slim-trixie: the locked wheels are for these; take "
+     "python:3.13-slim-trixie"),
     ("base_images_fit_the_wheels", {"image.base": f"mirror.example.com:5000/library/python:3.9.19@{DIGEST}"},
      f"image.base must have Python 3.11 to 3.13, got mirror.example.com:5000/library/python:3.9.19@{DIGEST}: the "
-     "locked wheels are for these; take python:3.13-slim-bookworm"),
+     "locked wheels are for these; take python:3.13-slim-trixie"),
     ("base_images_fit_the_wheels", {"image.base": "python:3.13-alpine3.22"},
      "image.base must have glibc, got python:3.13-alpine3.22: ONNX Runtime has no wheels for Alpine's musl; take "
-     "python:3.13-slim-bookworm"),
+     "python:3.13-slim-trixie"),
     ("tensorflow_serving_uses_its_gpu", TENSORFLOW_SERVING,
      f"serving.tensorFlowServing.image must be one with CUDA where serving.gpus is 1, got {TENSORFLOW}: it runs on CPU "
      "and would keep GPUs idle; take the tag 2.20.0-gpu, or set serving.gpus to 0"),

@@ -97,7 +97,7 @@ def test_a_build_is_for_amd64_from_the_servers_dockerfile_and_only_by_up(pushed:
     assert pushed["platforms"] == ["linux/amd64"]
     assert pushed["push"] is True
     assert pushed["buildOnPreview"] is False
-    assert pushed["buildArgs"] == {"BASE_IMAGE": "python:3.13-slim-bookworm", "VARIANT": "cuda"}
+    assert pushed["buildArgs"] == {"BASE_IMAGE": "python:3.13-slim-trixie", "VARIANT": "cuda"}
 
 
 def test_a_built_image_is_named_by_the_digest_that_the_push_returns(built: Plan) -> None:
