@@ -12,7 +12,7 @@ LOCKS := requirements.txt inference_app/requirements-cpu.txt requirements-dev.tx
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark demo test test-all packages programs cluster-test monitoring-test backups-test engine-test drills image image-test image-scan image-push image-sign image-verify image-copy sbom package-audit check preview manifests publish preflight costs difference comment ends-of-life up destroy audit drift serve smoke train train-check docs docs-images lock clean
+.PHONY: help benchmark demo test test-all packages programs cluster-test monitoring-test backups-test engine-test drills image image-test image-scan image-push image-sign image-verify image-copy sbom package-audit check preview manifests publish preflight costs difference comment ends-of-life up destroy audit drift serve smoke train train-check docs docs-images lock story clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ engine-test: programs $(if $(shell command -v pulumi),.venv-policy/installed) ##
 
 monitoring-test: programs ## metrics, alerts, traces and logs on a real Prometheus, Alertmanager, collector and Jaeger
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/monitoring-tests.xml tests/monitoring
+
+story: .venv/installed .venv-training/installed ## walk docs/quick-start.md, from images to a canary's share; needs root, or a Docker daemon
+	.venv/bin/python -m tests.story
 
 docs-images: .venv/installed ## play a service's life for six minutes, and draw its dashboards for docs/
 	.venv/bin/python -m tests.monitoring.pictures

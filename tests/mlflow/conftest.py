@@ -1,12 +1,9 @@
-"""A real MLflow server on loopback, of the version that stacks run, in an environment of its own."""
+"""Models that the real server has, each for one test."""
 
 import hashlib
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +19,8 @@ from inference_app.settings import Settings
 from inference_app.training.__main__ import main
 from inference_app.training.run import Run
 from tests.inference_app.pull.process import Pull
-from tests.processes import HOST, Process, free_port, until
+from tests.mlflow.server import mlflow_server
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ROOT / "build" / "mlflow"
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 WEIGHTS_BYTES = 2 * PART_BYTES + 1000
 
 
@@ -39,32 +33,8 @@ def digits() -> ModelVersion:
 @pytest.fixture(scope="session")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The server's URL; it keeps its tables and files in a folder that goes."""
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--allow-existing", ENVIRONMENT], check=True)
-    python = ENVIRONMENT / "bin" / "python"
-    subprocess.run([uv, "pip", "sync", "--quiet", "--python", python, REQUIREMENTS], check=True)
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    process = Process(
-        "mlflow",
-        [
-            *(python, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
-            *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", folder / "artifacts"),
-        ],
-        folder,
-        {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-    )
-    url = f"http://{HOST}:{port}"
-    with process:
-        until(lambda: _is_up(url), "answer of MLflow", 240, [process])
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
         yield url
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health").is_success
-    except httpx.TransportError:
-        return False
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from inference_app.repository import ModelVersion
 from inference_app.training.__main__ import main
 from infra.versions import image
 from tests.loopback import Request, Response
-from tests.mlflow.conftest import REQUIREMENTS, Registered
+from tests.mlflow.conftest import Registered
 from tests.mlflow.gate import gate
+from tests.mlflow.server import REQUIREMENTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

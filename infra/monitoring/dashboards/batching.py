@@ -128,12 +128,14 @@ def _cache(subject: Subject) -> list[Panel]:
             unit=Unit.REQUESTS,
             queries={"{{result}}": queries.rate(contract.CACHE_LOOKUPS, subject.models, RATE, "result")},
             stacked=True,
+            width=8,
         ),
         Panel(
             title="Cache lookup",
             description="How long requests waited for Redis; at most serving.cache.timeoutMs, misses included.",
             unit=Unit.SECONDS,
             queries=_percentiles(contract.CACHE_LOOKUP_DURATION, subject.models),
+            width=8,
         ),
         Panel(
             title="Cache stores",
@@ -142,6 +144,7 @@ def _cache(subject: Subject) -> list[Panel]:
             unit=Unit.REQUESTS,
             queries={"{{result}}": queries.rate(contract.CACHE_STORES, subject.models, RATE, "result")},
             stacked=True,
+            width=8,
         ),
     ]
 
