@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, cast, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from docs.alerts import alerts_page
+from docs.endpoints import endpoints_page
 from docs.policy import policy_page
 from inference_app.contract import LATENCY_BUCKETS, METRICS, Metric
 from inference_app.settings import Settings as ServerSettings
@@ -190,7 +192,9 @@ def _default(field: FieldInfo) -> str:
 
 
 PAGES = {
+    "alerts.md": alerts_page,
     "compatibility.md": compatibility_page,
+    "endpoints.md": endpoints_page,
     "metrics.md": metrics_page,
     "policy.md": policy_page,
     "settings.md": settings_page,
