@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from docs.alerts import alerts_page
+from docs.architecture import architecture_page
 from docs.endpoints import endpoints_page
 from docs.policy import policy_page
 from inference_app.contract import LATENCY_BUCKETS, METRICS, Metric
@@ -193,6 +194,7 @@ def _default(field: FieldInfo) -> str:
 
 PAGES = {
     "alerts.md": alerts_page,
+    "architecture.md": architecture_page,
     "compatibility.md": compatibility_page,
     "endpoints.md": endpoints_page,
     "metrics.md": metrics_page,
