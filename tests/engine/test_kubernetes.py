@@ -40,7 +40,7 @@ LAB: dict[str, Any] = {
 }
 """A stack whose autoscaler is KEDA's, which a chart brings."""
 
-_TAINT = dict(zip(("key", "value", "effect"), NODE_TAINT, strict=True))
+_TAINT: dict[str, str] = dict(zip(("key", "value", "effect"), NODE_TAINT, strict=True))
 NODES = [
     Pool(name="system", labels={}, taints=[], gpus=0).node("system"),
     Pool(name="gpu", labels=dict([NODE_LABEL]), taints=[_TAINT], gpus=4).node("gpu"),
