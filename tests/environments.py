@@ -10,6 +10,6 @@ ROOT = Path(__file__).parents[1]
 def environment(name: str, locked: Path) -> Path:
     """Make build/<name> from locked requirements; where its programs are."""
     uv, folder = Path(sys.executable).with_name("uv"), ROOT / "build" / name
-    subprocess.run([uv, "venv", "--quiet", "--allow-existing", folder], check=True)
+    subprocess.run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder], check=True)
     subprocess.run([uv, "pip", "sync", "--quiet", "--python", folder / "bin/python", locked], check=True)
     return folder / "bin"

@@ -1,12 +1,13 @@
 """What a caller asks a job for."""
 
+import asyncio
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
 
 from inference_app.contract import API_KEY_HEADER
 from inference_app.errors import BadRequest
-from inference_app.protocols.call import JSON, Headers
+from inference_app.protocols.call import JSON, Call, Codec, Headers
 
 MOST = 255
 """Characters of an idempotency key."""
@@ -33,6 +34,13 @@ class JobRequest:
         """The same for the same request only."""
         parts = (self.model.encode(), self.content_type, self.body)
         return sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
+
+
+async def parsed(codec: Codec, body: bytes, headers: Headers) -> Call:
+    """The call that a body makes, on a thread where that takes long; raises what the codec raises."""
+    if codec.is_quick(len(body), headers):
+        return codec.parse(body, headers)
+    return await asyncio.to_thread(codec.parse, body, headers)
 
 
 def _claim(headers: Headers) -> str:

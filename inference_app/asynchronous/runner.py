@@ -11,6 +11,7 @@ from typing import TypeVar
 from inference_app import tensors
 from inference_app.asynchronous.errors import GivenUp, JobsUnavailable
 from inference_app.asynchronous.job import Begun, Outcome
+from inference_app.asynchronous.request import parsed
 from inference_app.asynchronous.store import JobStore
 from inference_app.contract import JobResult
 from inference_app.errors import BuffersFull, DeadlineExceeded, InferenceError, NotReady, QueueFull
@@ -86,10 +87,7 @@ class Runner:
     async def _infer(self, job: Begun) -> Answer:
         serving = self._models.get(job.model).enter()
         try:
-            headers = {b"content-type": job.content_type}
-            codec = serving.codecs[Api.PREDICT]
-            parse = partial(codec.parse, job.body, headers)
-            call = parse() if codec.is_quick(len(job.body), headers) else await asyncio.to_thread(parse)
+            call = await parsed(serving.codecs[Api.PREDICT], job.body, {b"content-type": job.content_type})
             arrays = await serving.batcher.infer(call.inputs)
         finally:
             serving.leave()

@@ -1,8 +1,6 @@
 """Routes of asynchronous inference: submit a job, see where it is, fetch its answer, cancel it."""
 
-import asyncio
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Self, cast
 
@@ -11,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from inference_app.asynchronous.job import JobState, Status
-from inference_app.asynchronous.request import JobRequest
+from inference_app.asynchronous.request import JobRequest, parsed
 from inference_app.asynchronous.store import JobStore
 from inference_app.contract import Route
 from inference_app.errors import NotReady, TooLarge
@@ -132,8 +130,6 @@ async def _check(served: ServedModel, body: bytes, headers: Headers) -> None:
     """Raise what `/predict` would raise for a body that the model does not take, while the caller still listens."""
     serving = served.enter()
     try:
-        codec = serving.codecs[Api.PREDICT]
-        parse = partial(codec.parse, body, headers)
-        _ = parse() if codec.is_quick(len(body), headers) else await asyncio.to_thread(parse)
+        await parsed(serving.codecs[Api.PREDICT], body, headers)
     finally:
         serving.leave()

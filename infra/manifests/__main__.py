@@ -18,7 +18,7 @@ from infra.preview.errors import PreviewError
 from infra.preview.manifests import Manifest
 from infra.preview.program import ROOT
 from infra.preview.runner import UNAWAITED
-from infra.preview.stack_file import load, split_settings
+from infra.preview.stack_file import add_settings, load, split_settings
 from infra.settings.delivery import DeliverySettings
 
 
@@ -63,13 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--into", type=Path, metavar="DIR", help="where to write the files (default: build/manifests)")
     where.add_argument("--publish", action="store_true", help="commit them to the branch that `delivery` names")
     parser.add_argument("--message", help="what the commit says (default: Manifests of <stack>)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="set a setting (image.digest=sha256:...) or what only `up` knows (output.ecr.repositoryUrl=...)",
-    )
+    add_settings(parser)
     return parser
 
 

@@ -30,9 +30,20 @@ class Storage(Protocol):
 def claim_spec(size: str, storage: Storage) -> PersistentVolumeClaimSpecArgsDict:
     """A volume that many nodes can mount where the cluster has such, else one for a node at a time."""
     shared = storage.shared_storage_class
+    if shared is None:
+        return node_claim_spec(size, storage.storage_class)
+    return _claim_spec(size, shared, "ReadWriteMany")
+
+
+def node_claim_spec(size: str, storage_class: str) -> PersistentVolumeClaimSpecArgsDict:
+    """A volume for one node at a time."""
+    return _claim_spec(size, storage_class, "ReadWriteOnce")
+
+
+def _claim_spec(size: str, storage_class: str, access: str) -> PersistentVolumeClaimSpecArgsDict:
     return {
-        "storage_class_name": shared or storage.storage_class,
-        "access_modes": ["ReadWriteMany" if shared else "ReadWriteOnce"],
+        "storage_class_name": storage_class,
+        "access_modes": [access],
         "resources": {"requests": {"storage": size}},
     }
 

@@ -26,7 +26,7 @@ from infra.preview.errors import PreviewError
 from infra.preview.program import ROOT, stack_plan
 from infra.preview.report import plain_plan, report
 from infra.preview.runner import UNAWAITED
-from infra.preview.stack_file import load
+from infra.preview.stack_file import add_settings, load
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -79,13 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stack", required=True, help="the stack to preview: Pulumi.<stack>.yaml")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON on stdout, the rest on stderr")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write the plan (default: build/<stack>)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="set a setting (image.digest=sha256:...) or what only `up` knows (output.registry.repositoryUrl=...)",
-    )
+    add_settings(parser)
     return parser
 
 

@@ -1,6 +1,7 @@
 """Reads Pulumi.yaml and Pulumi.<stack>.yaml as the engine would, and the `--set` options on top."""
 
 import re
+from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,17 @@ def load(root: Path, name: str, settings: Iterable[tuple[str, str]] = ()) -> Sta
     for key, text in settings:
         _set(config, project_name, key, text)
     return Stack(project=project_name, name=name, config=config, secrets=secrets)
+
+
+def add_settings(parser: ArgumentParser) -> None:
+    """Let a command take `--set KEY=VALUE`, any number of times."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a setting (image.digest=sha256:...) or what only `up` knows (output.registry.repositoryUrl=...)",
+    )
 
 
 def split_settings(options: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, str]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from infra.settings.model import DnsLabel, Settings, distinct, unit
+from infra.settings.model import DnsLabel, MinMax, Settings, distinct, unit
 
 
 class DeploymentMode(StrEnum):
@@ -15,19 +15,13 @@ class DeploymentMode(StrEnum):
     KNATIVE = "Knative"
 
 
-class TransformerSettings(Settings):
+class TransformerSettings(MinMax):
     """Pods that read and answer requests, in front of those that run the model."""
 
     min: Annotated[int, Field(ge=1), unit("replicas")] = 1
     """Fewest replicas; each has `serving.resources` and no GPU."""
     max: Annotated[int, Field(ge=1), unit("replicas")] = 2
     """Most replicas; their number follows the use of CPU."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max < self.min:
-            raise ValueError(f"max must be at least min, {self.min}, got {self.max}")
-        return self
 
 
 class KServeSettings(Settings):

@@ -44,20 +44,29 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class Bounds(Settings):
-    """A least and a most of something, with a lower least outside office hours where it has one."""
+class MinMax(Settings):
+    """A least and a most of something."""
 
     min: int
     """Fewest."""
     max: int
     """Most."""
-    min_outside_office_hours: int | None = None
-    """Fewest outside `officeHours`; absent means `min` around the clock."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.max < self.min:
             raise ValueError(f"max must be at least min, {self.min}, got {self.max}")
+        return self
+
+
+class Bounds(MinMax):
+    """The same, with a lower least outside office hours where it has one."""
+
+    min_outside_office_hours: int | None = None
+    """Fewest outside `officeHours`; absent means `min` around the clock."""
+
+    @model_validator(mode="after")
+    def _lower_outside(self) -> Self:
         least = self.min_outside_office_hours
         if least is not None and least > self.min:
             raise ValueError(f"minOutsideOfficeHours must be at most min, {self.min}, got {least}")

@@ -10,18 +10,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 from pulumi_kubernetes.apps.v1 import StatefulSetSpecArgsDict
-from pulumi_kubernetes.core.v1 import (
-    ContainerArgsDict,
-    PersistentVolumeClaimSpecArgsDict,
-    PodSpecArgsDict,
-    ProbeArgsDict,
-)
+from pulumi_kubernetes.core.v1 import ContainerArgsDict, PodSpecArgsDict, ProbeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgsDict
 
 from infra.backups.kept import PostgresDatabase
 from infra.namespaces.network import from_peers, peer, policy
 from infra.pods import restricted
+from infra.pods.volumes import node_claim_spec
 from infra.versions import image
 
 PORT = 5432
@@ -112,11 +108,7 @@ class Postgres(pulumi.ComponentResource):
 
 def stateful_set_spec(args: PostgresArgs, labels: dict[str, str], login: pulumi.Input[str]) -> StatefulSetSpecArgsDict:
     """One pod with one volume, which stays when the pod goes."""
-    claim: PersistentVolumeClaimSpecArgsDict = {
-        "storage_class_name": args.storage_class,
-        "access_modes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": args.size}},
-    }
+    claim = node_claim_spec(args.size, args.storage_class)
     return {
         "replicas": 1,
         "service_name": args.object_name,

@@ -1,28 +1,22 @@
 """A real MLflow server on loopback, of the version that stacks run, in an environment of its own."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from tests.environments import environment
 from tests.processes import HOST, Process, free_port, until
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ROOT / "build" / "mlflow"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 @contextmanager
 def mlflow_server(folder: Path) -> Generator[str]:
     """Its URL; it keeps its tables and files in `folder`."""
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--allow-existing", ENVIRONMENT], check=True)
-    python = ENVIRONMENT / "bin" / "python"
-    subprocess.run([uv, "pip", "sync", "--quiet", "--python", python, REQUIREMENTS], check=True)
+    python = environment("mlflow", REQUIREMENTS) / "python"
     port = free_port()
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     process = Process(

@@ -1,14 +1,12 @@
 """What an alias names, from MLflow to a server that answers: every byte of it or none."""
 
 import importlib
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from inference_app.process import ServerProcess
 from inference_app.pull import checksums
@@ -18,6 +16,7 @@ from tests.inference_app.pull.relay import Relay
 from tests.loopback import Request, Response
 from tests.mlflow.conftest import WEIGHTS_BYTES, Registered
 from tests.mlflow.gate import gate
+from tests.s3_server import s3_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -32,12 +31,8 @@ def relay(registered: Registered) -> Iterator[Relay]:
 @pytest.fixture
 def store() -> Iterator[str]:
     """The URL of an S3 server."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as url:
+        yield url
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ import json
 import runpy
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from onnx import helper
 
 from inference_app.process import ServerProcess
 from inference_app.repository import ModelVersion
+from tests.environments import environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
-ENVIRONMENT = Path("build/clients").absolute()
 TOKEN = "secret"
 
 ONNX_TYPES = {"BYTES": "STRING", "FP16": "FLOAT16", "FP32": "FLOAT", "FP64": "DOUBLE"}
@@ -36,11 +35,7 @@ def echo_values() -> dict[str, list[list[Any]]]:
 @pytest.fixture(scope="session")
 def run() -> Run:
     """Runs a script with its arguments where the clients are installed; what it printed."""
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--allow-existing", ENVIRONMENT], check=True)
-    python = ENVIRONMENT / "bin/python"
-    locked = SCRIPTS / "requirements.txt"
-    subprocess.run([uv, "pip", "sync", "--quiet", "--python", python, locked], check=True)
+    python = environment("clients", SCRIPTS / "requirements.txt") / "python"
 
     def call(script: str, *arguments: str) -> dict[str, Any]:
         done = subprocess.run([python, SCRIPTS / script, *arguments], capture_output=True, text=True, timeout=100)

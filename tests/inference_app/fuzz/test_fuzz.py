@@ -4,14 +4,14 @@ import json
 import os
 import struct
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
 
+from tests.environments import environment
+
 HERE = Path(__file__).parent
-ENVIRONMENT = Path("build/fuzz").absolute()
 SECONDS = 20
 MAX_BYTES = 4096
 
@@ -19,11 +19,7 @@ MAX_BYTES = 4096
 @pytest.fixture(scope="session")
 def python() -> Path:
     """An interpreter with atheris, which the server's own packages are lent to."""
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, ENVIRONMENT], check=True)
-    made = ENVIRONMENT / "bin/python"
-    subprocess.run([uv, "pip", "sync", "--quiet", "--python", made, HERE / "requirements.txt"], check=True)
-    return made
+    return environment("fuzz", HERE / "requirements.txt") / "python"
 
 
 def seed() -> bytes:

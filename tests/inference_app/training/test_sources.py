@@ -3,17 +3,16 @@
 import importlib
 import io
 import json
-import logging
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from inference_app.training.__main__ import main
+from tests.s3_server import s3_server
 
 BUCKET = "photos"
 
@@ -21,25 +20,20 @@ BUCKET = "photos"
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
     """A client of an S3 server with an empty bucket; the environment leads to it."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    environment = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    boto3: Any = importlib.import_module("boto3")  # without types
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-    server.stop()
+    with s3_server() as url:
+        environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        boto3: Any = importlib.import_module("boto3")  # without types
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+        client.close()
 
 
 def png(seed: int) -> bytes:
