@@ -1,7 +1,5 @@
 """Programs that run beside a test and end with it, also when the test's own process is killed."""
 
-import ctypes
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +14,9 @@ HOST = "127.0.0.1"
 
 Found = TypeVar("Found")
 
-_PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+# https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html; a function between fork and exec would do as well,
+# but for the threads of gRPC, which do not survive that.
+_ENDS_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL", "--") if sys.platform == "linux" else ()
 
 
 class Process:
@@ -27,15 +27,13 @@ class Process:
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        self._command = [str(part) for part in command]
+        self._command = [*_ENDS_WITH_ITS_PARENT, *map(str, command)]
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, env=self._environment, preexec_fn=_end_with_the_parent
-            )
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=self._environment)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -84,8 +82,3 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return listener.getsockname()[1]
-
-
-def _end_with_the_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
