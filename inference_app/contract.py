@@ -354,6 +354,16 @@ JOB_WAIT = Metric(
     labels=("model",),
     buckets=WAIT_BUCKETS,
 )
+OPEN_JOBS = Metric(
+    name="inference_jobs_open",
+    kind=MetricKind.GAUGE,
+    help="Jobs that have no answer, in a worker's hands or not, as the queue said last; each server tells of them all.",
+)
+OLDEST_JOB = Metric(
+    name="inference_jobs_oldest_wait_seconds",
+    kind=MetricKind.GAUGE,
+    help="Time since the one of them that waits longest was submitted or last begun, in seconds; 0 for none.",
+)
 GPU_MEMORY_USED = Metric(
     name="inference_gpu_memory_used_bytes",
     kind=MetricKind.GAUGE,
@@ -392,6 +402,8 @@ METRICS = (
     CACHE_STORES,
     JOBS,
     JOB_WAIT,
+    OPEN_JOBS,
+    OLDEST_JOB,
     GPU_MEMORY_USED,
     GPU_MEMORY_SIZE,
     BUILD_INFO,

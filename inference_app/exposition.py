@@ -69,6 +69,9 @@ class ServerCollector(Collector):
         yield from _cache({name: model.cache for name, model in models.items() if model.cache is not None})
         yield _counter(contract.JOBS, _jobs(metrics))
         yield _histogram(contract.JOB_WAIT, {(name,): jobs.wait for name, jobs in metrics.jobs.items()})
+        backlog = metrics.backlog
+        yield _gauge(contract.OPEN_JOBS, {} if backlog is None else {(): backlog.jobs})
+        yield _gauge(contract.OLDEST_JOB, {} if backlog is None else {(): backlog.oldest_seconds})
         yield from self._gpu_memory()
         yield _gauge(contract.BUILD_INFO, {(__version__, platform.python_version(), ort.__version__): 1})
         yield _gauge(contract.READY, {(): metrics.ready()})

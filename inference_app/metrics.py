@@ -23,6 +23,7 @@ from inference_app.contract import (
 )
 
 if TYPE_CHECKING:
+    from inference_app.asynchronous.job import Backlog
     from inference_app.exposition import Exposition
     from inference_app.siblings import Siblings
 
@@ -204,6 +205,8 @@ class Metrics:
         self.models: dict[tuple[str, str], ModelMetrics] = {}
         self.jobs: dict[str, JobMetrics] = {}
         """By model; a worker of asynchronous inference alone has any."""
+        self.backlog: Backlog | None = None
+        """Of the queue of jobs; None where there is none, or it does not answer."""
         self._siblings = siblings
         self._exposition: Exposition | None = None
         if siblings is not None:
@@ -259,6 +262,7 @@ def total(parts: Sequence[Metrics]) -> Metrics:
         whole.absorb(part)
     whole.in_flight = sum(part.in_flight for part in parts)
     whole.ready = partial(float, min(part.ready() for part in parts))
+    whole.backlog = next((part.backlog for part in parts if part.backlog), None)
     for key, model in whole.models.items():
         same = [part.models[key] for part in parts if key in part.models]
         model.queue_size = partial(int, sum(other.queue_size() for other in same))

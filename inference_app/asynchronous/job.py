@@ -35,6 +35,15 @@ class JobState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """The jobs that have no answer."""
+
+    jobs: int
+    oldest_seconds: float
+    """Since the one that nobody has touched for longest was submitted or last begun; 0 where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Begun:
     """What a worker needs for an attempt."""
 

@@ -22,7 +22,7 @@ from inference_app.asynchronous.errors import (
     TooManyJobs,
     UnknownJob,
 )
-from inference_app.asynchronous.job import Begun, JobState, Outcome, Status
+from inference_app.asynchronous.job import Backlog, Begun, JobState, Outcome, Status
 from inference_app.asynchronous.request import JobRequest
 from inference_app.contract import JOB_QUEUE, JOBS_OPEN
 from inference_app.protocols.call import Answer
@@ -153,6 +153,14 @@ class JobStore:
             if lost:
                 await cast("Any", self._client.lpush(JOB_QUEUE, *(message.make(job.decode()) for job in lost)))
         return len(lost)
+
+    async def backlog(self) -> Backlog:
+        """The jobs that have no answer."""
+        async with _available(), cast("Any", self._client.pipeline(transaction=True)) as together:
+            together.zcard(JOBS_OPEN).zrange(JOBS_OPEN, 0, 0, withscores=True).time()
+            jobs, oldest, (seconds, micros) = await together.execute()
+        now = seconds + micros / 1e6
+        return Backlog(jobs=jobs, oldest_seconds=max((now - touched for _, touched in oldest), default=0.0))
 
     async def close(self) -> None:
         """Close the connections."""

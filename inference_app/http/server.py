@@ -131,6 +131,7 @@ class Server(uvicorn.Server):
         }
         self.config.http_protocol_class = type("Connection", (Connection,), limits)
         self._loading = asyncio.create_task(self._models.start())
+        self._counting = asyncio.create_task(self._count_jobs())
         if settings.admin_token is not None or settings.jobs_url is not None:
             await self._app.prepare()  # a call that switches models or submits a job must not be the first to need it
         if siblings is not None and siblings.replaces:
@@ -140,6 +141,12 @@ class Server(uvicorn.Server):
             host, port = listener.getsockname()[:2]
             logger.info("listening", extra={"host": host, "port": port})
         self._grpc = await self._serve_grpc()
+
+    async def _count_jobs(self) -> None:
+        if self._settings.jobs_url is not None:
+            from inference_app.asynchronous.counting import count_jobs  # with Redis's client
+
+            await count_jobs(self._settings, self._models.metrics)
 
     async def _serve_grpc(self) -> "GrpcServer | None":
         if self._settings.grpc_port is None:
@@ -169,6 +176,7 @@ class Server(uvicorn.Server):
         await asyncio.gather(*ends)
         self._models.tell_siblings(is_last=True)
         self._loading.cancel()
+        self._counting.cancel()
         self._lane.close()
         self._models.close()
         if self._tracer is not None:

@@ -19,6 +19,7 @@ from inference_app.contract import REDIS_PORT
 from infra.namespaces.limits import in_bytes
 from infra.namespaces.network import from_peers, policy
 from infra.pods import restricted
+from infra.pods.volumes import node_claim_spec
 from infra.versions import image
 
 USER_ID = 999
@@ -42,7 +43,7 @@ class Eviction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """A volume, on which every write is within a second."""
+    """A volume, on which every write is before it is confirmed."""
 
     size: str
     storage_class: str
@@ -91,11 +92,7 @@ class Redis(pulumi.ComponentResource):
             kubernetes.core.v1.PersistentVolumeClaim(
                 name,
                 metadata=metadata,
-                spec={
-                    "storage_class_name": args.storage.storage_class,
-                    "access_modes": ["ReadWriteOnce"],
-                    "resources": {"requests": {"storage": args.storage.size}},
-                },
+                spec=node_claim_spec(args.storage.size, args.storage.storage_class),
                 opts=child,
             )
         kubernetes.apps.v1.Deployment(
@@ -179,7 +176,7 @@ def options(args: RedisArgs) -> list[str]:
         *("--maxmemory", str(in_bytes(args.memory))),
         *("--maxmemory-policy", args.eviction.value),
         *("--dir", DATA),
-        *("--appendonly", "yes" if args.storage else "no"),
+        *(("--appendonly", "yes", "--appendfsync", "always") if args.storage else ("--appendonly", "no")),
         "--save",
         "",
     ]

@@ -1,25 +1,19 @@
 """The `serving.asynchronous` block."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from infra.settings.model import ByteQuantity, Settings, unit
+from infra.settings.model import ByteQuantity, MinMax, Settings, unit
 
 
-class WorkerReplicaSettings(Settings):
+class WorkerReplicaSettings(MinMax):
     """How many workers run; KEDA moves between the bounds by the jobs that have no answer."""
 
     min: Annotated[int, Field(ge=0), unit("replicas")] = 1
     """Fewest workers; at 0 the first job waits for a pod, with a GPU for a node as well."""
     max: Annotated[int, Field(ge=1), unit("replicas")] = 2
     """Most workers; beside the servers, and with one extra for a rollout, they must fit the GPU pools."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max < self.min:
-            raise ValueError(f"max must be at least min, {self.min}, got {self.max}")
-        return self
 
 
 class AsynchronousSettings(Settings):
@@ -41,6 +35,8 @@ class AsynchronousSettings(Settings):
     """Most jobs without an answer; more get 429."""
     max_body_kib: Annotated[int, Field(ge=1, le=65_536), unit("KiB")] = 1024
     """Largest body of a job, which Redis keeps in memory until it has its answer."""
+    wait_objective_seconds: Annotated[int, Field(ge=10, le=86_400), unit("seconds")] = 900
+    """How long a job may wait for a worker before somebody is told; a GPU node takes minutes to come."""
     wait_seconds: Annotated[int, Field(ge=60, le=2_592_000), unit("seconds")] = 86_400
     """How long a job is kept that gets no answer."""
     result_ttl_seconds: Annotated[int, Field(ge=1, le=2_592_000), unit("seconds")] = 3600

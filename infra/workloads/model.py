@@ -176,8 +176,13 @@ class ServedModel:
             )
             ServiceMonitoring(place.name("model-server-monitoring"), args, place.on())
         if monitoring and self._serving.asynchronous:
-            workers = Workers(namespace=self._serving.namespace)
-            watched = JobMonitoringArgs(service=workers, namespace=prometheus.NAMESPACE, after=self._seen)
+            watched = JobMonitoringArgs(
+                service=Workers(namespace=self._serving.namespace),
+                asynchronous=self._serving.asynchronous,
+                runbooks=monitoring.runbooks,
+                namespace=prometheus.NAMESPACE,
+                after=self._seen,
+            )
             JobMonitoring(place.name("model-worker-monitoring"), watched, place.on())
 
     @property

@@ -114,12 +114,12 @@ def _webhook(authority: Path, port: int) -> dict[str, Any]:
     }
 
 
-def asking(document: Mapping[str, Any], url: str) -> Mapping[str, Any]:
-    """A ScaledObject that finds Prometheus on loopback; any other object as it is."""
+def asking(document: Mapping[str, Any], whom: str, **where: str) -> Mapping[str, Any]:
+    """A ScaledObject whose triggers of type `whom` ask on loopback; any other object as it is."""
     if document["kind"] != "ScaledObject":
         return document
     triggers = [
-        {**each, "metadata": {**each["metadata"], **({"serverAddress": url} if each["type"] == "prometheus" else {})}}
+        {**each, "metadata": {**each["metadata"], **(where if each["type"] == whom else {})}}
         for each in document["spec"]["triggers"]
     ]
     return {**document, "spec": {**document["spec"], "triggers": triggers}}

@@ -87,7 +87,8 @@ def scaled(
     monitor = next(each for each in objects if each["kind"] == "ServiceMonitor")
     prometheus = Prometheus(folder, [Target(address=server.url().removeprefix("http://"))], monitor)
     left_out = ("ExternalSecret", "SecretStore", *without)
-    wanted = [asking(each, prometheus.url) for each in objects if in_namespace(each) and each["kind"] not in left_out]
+    present = [each for each in objects if in_namespace(each) and each["kind"] not in left_out]
+    wanted = [asking(each, "prometheus", serverAddress=prometheus.url) for each in present]
     spot = nodes.pools(stack.plan, "eks")["spot"]
     with ExitStack() as running:
         nodes.add(plane.api, [spot.node(f"spot-{number}") for number in range(8)])

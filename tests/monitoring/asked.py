@@ -11,10 +11,13 @@ from typing import Any, cast
 
 from inference_app.contract import ExecutionProvider
 from infra.clusters.eks.cluster import EksCluster
+from infra.monitoring.alerts import Alert
+from infra.monitoring.alerts.jobs import jobs
 from infra.monitoring.dashboards import GpuNodes
 from infra.monitoring.dashboards.panel import filled_in
 from infra.monitoring.dashboards.promql import STEP_MINUTES
 from infra.monitoring.service import MonitoredService, rule_set
+from infra.settings.asynchronous import AsynchronousSettings
 from infra.settings.monitoring import MonitoringSettings
 from tests.monitoring.scene import CANARY, STABLE, rules
 
@@ -27,15 +30,25 @@ ON_TEXT = r"\bDCGM_"
 MISSED = "MetricsMissing"
 """Looks for what is not there; the last test takes the servers away."""
 
+WITHOUT_QUEUE = ("JobsRefused", "JobQueueUnreachable")
+"""See nothing while there is a queue of jobs; the last test but one takes it away."""
+
 SERVICE = SimpleNamespace(
     namespace="serving", execution_provider=ExecutionProvider.CUDA, tracks={STABLE: None, CANARY: None}
 )
-SHIPPED = rule_set(
+SERVED = rule_set(
     MonitoringSettings.model_validate({"objectives": {"p95LatencyMs": 100.0, "errorPercent": 0.1}}),
     cast("MonitoredService", SERVICE),
     GpuNodes(spot_labels=EksCluster.spot_labels),
 )
-"""The alerts of the stack's first cluster, of which its manifest has the rules."""
+ASYNCHRONOUS = AsynchronousSettings()
+QUEUED = jobs(
+    "serving",
+    objective_seconds=ASYNCHRONOUS.wait_objective_seconds,
+    kept_seconds=ASYNCHRONOUS.wait_seconds,
+)
+SHIPPED: Sequence[Alert] = [*SERVED.alerts, *QUEUED.alerts]
+"""The alerts of the stack's first cluster, of which its manifests have the rules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +100,9 @@ def _shown(objects: Sequence[Mapping[str, Any]]) -> Iterator[Asked]:
 def _watched(objects: Sequence[Mapping[str, Any]]) -> Iterator[Asked]:
     """What every alert looks at, whether it fires or not: the rule without its condition."""
     judged = {rule["expr"]: rule for rule in rules(objects) if "alert" in rule}
-    for alert in SHIPPED.alerts:
+    for alert in SHIPPED:
         rule = judged.pop(f"{alert.value} {alert.condition}")
-        if alert.name != MISSED:
+        if alert.name not in (MISSED, *WITHOUT_QUEUE):
             name = f"{alert.name} {rule['labels'].get('window', '')}"
             yield Asked(where="alert", name=name.strip(), query=alert.value)
     assert not judged

@@ -13,6 +13,7 @@ from typing import Any
 
 from infra.monitoring.cluster_metrics import INSTANCE_TYPE
 from infra.preview.manifests import RELEASE
+from infra.serving.track import WORKER
 from tests.cluster import custom_resources, nodes
 from tests.cluster.api import Api, condition
 from tests.cluster.control_plane import ControlPlane, control_plane
@@ -24,7 +25,7 @@ from tests.processes import HOST, Process, free_port, until
 from tests.programs.built import program
 
 KINDS = ("Namespace", "ServiceAccount", "ConfigMap", "Deployment", "ScaledObject")
-"""Objects of the service that decide what there is to tell of."""
+"""Objects of the service that decide what there is to tell of; workers of jobs are not of this cluster."""
 
 DEFINITION = "apiextensions.k8s.io/v1 CustomResourceDefinition"
 
@@ -65,7 +66,7 @@ def cluster(folder: Path, stack: Stack, *, prometheus: str, metrics: str, pid: i
         running.enter_context(keda(plane))
         running.enter_context(resource_metrics(plane, pid))
         for document in filter(_of_service, objects):
-            plane.api.apply(asking(document, prometheus))
+            plane.api.apply(asking(document, "prometheus", serverAddress=prometheus))
         yield Cluster(api=plane.api, pools=nodes.pools(stack.plan, name))
 
 
@@ -80,7 +81,8 @@ def _define(api: Api) -> None:
 
 def _of_service(document: Mapping[str, Any]) -> bool:
     metadata = document["metadata"]
-    return document["kind"] in KINDS and NAMESPACE in (metadata["name"], metadata.get("namespace"))
+    is_service = NAMESPACE in (metadata["name"], metadata.get("namespace"))
+    return document["kind"] in KINDS and is_service and metadata["name"] != WORKER
 
 
 def _kube_state_metrics(plane: ControlPlane, stack: Stack, address: str) -> Process:

@@ -4,7 +4,8 @@ What is real: the servers, their requests, Prometheus, and the scrape configurat
 ServiceMonitor; the cluster's objects and autoscalers, and kube-state-metrics. The servers are called its pods.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,10 +15,13 @@ from typing import Any
 import grpc
 import httpx
 
+from inference_app.asynchronous.request import JobRequest
+from inference_app.asynchronous.store import JobStore
 from inference_app.contract import Env, Execution, Route, TraceSampler
 from inference_app.grpc import open_inference_pb2 as messages
 from inference_app.grpc.service import NAME as SERVICE
 from inference_app.process import ServerProcess
+from inference_app.settings import Settings
 from infra.monitoring import jobs
 from tests.cluster import slow_model, stacks, variants
 from tests.cluster.served import NAMESPACE
@@ -31,6 +35,8 @@ from tests.redis_server import PASSWORD, RedisServer
 
 MODELS = stacks.ROOT / "inference_app" / "model_repository"
 STABLE, CANARY = "stable", "canary"
+SERVER, WORKER = f"{NAMESPACE}-model-server", f"{NAMESPACE}-model-worker"
+"""What watches them."""
 SCRAPE = "1s"
 TARGET_MS = 100
 TOKEN = "a token of the scene"
@@ -55,6 +61,7 @@ class Scene:
     servers: Mapping[str, ServerProcess]
     prometheus: Prometheus
     collector: Collector
+    redis: RedisServer
     grpc: str
 
     @property
@@ -77,6 +84,7 @@ class Scene:
         with httpx.Client(base_url=self.servers[STABLE].url(), headers=BEARER, timeout=20) as client:
             assert client.post(Route.PREDICT, content=b"{").status_code == HTTPStatus.BAD_REQUEST
             assert client.post(Route.JOBS, json=[[[0.0]] * 8] * 8).status_code == HTTPStatus.ACCEPTED
+            asyncio.run(self._ask_for_a_model_that_is_gone())
             assert client.post(NOBODY, json={}).status_code == HTTPStatus.NOT_FOUND
             assert client.post(Route.SWITCH_MODEL, json={"version": "2"}).is_success
             assert client.post(Route.SWITCH_MODEL, json={"version": "1"}).is_success
@@ -88,6 +96,12 @@ class Scene:
                 response_deserializer=messages.ModelInferResponse.FromString,
             )
             assert call(_example(), timeout=10).outputs
+
+    async def _ask_for_a_model_that_is_gone(self) -> None:
+        """A job that a server took, of a model that its worker does not have any more."""
+        store = JobStore(Settings.model_validate({name.lower(): value for name, value in _jobs(self.redis).items()}))
+        await store.submit(JobRequest.of("gone", b"[]", {}))
+        await store.close()
 
 
 def _example() -> messages.ModelInferRequest:
@@ -112,7 +126,7 @@ def scene(folder: Path, beside: Sequence[Mapping[str, Any]] = ()) -> Generator[S
             running.enter_context(server).until("ready")
         worker = running.enter_context(ServerProcess(_jobs(redis), module="inference_app.asynchronous"))
         objects = next(iter(stack.objects.values()))
-        (monitor,) = [each for each in _of_server(objects) if each["kind"] == "ServiceMonitor"]
+        (monitor,) = [each for each in objects if each["kind"] == "ServiceMonitor" and _name(each) == SERVER]
         targets = [
             Target(address=server.url().removeprefix("http://"), pod=f"model-server-{name}-0", labels={"track": name})
             for name, server in servers.items()
@@ -130,6 +144,7 @@ def scene(folder: Path, beside: Sequence[Mapping[str, Any]] = ()) -> Generator[S
             servers=servers,
             prometheus=prometheus,
             collector=collector,
+            redis=redis,
             grpc=f"{HOST}:{port}",
         )
 
@@ -137,7 +152,8 @@ def scene(folder: Path, beside: Sequence[Mapping[str, Any]] = ()) -> Generator[S
 def _stack() -> stacks.Stack:
     """Prod on EKS in two tracks, whose pods are scaled for a third of what the load asks of the canary."""
     few = {"requestsPerSecond": {"capacity": 30, "utilisation": 67}}
-    serving = {"grpc": True, "rollout": {"traffic": "gateway-api", "tracks": variants.CANARIES}, "autoscaling": few}
+    rollout = {"traffic": "gateway-api", "tracks": variants.CANARIES}
+    serving = {"grpc": True, "rollout": rollout, "autoscaling": few, "asynchronous": {}}
     without = ("aks", "training", "mlflow", "backups", "security", *variants.MANAGED)
     return stacks.shipped("prod", {"serving": serving, "monitoring": {"prices": PRICES}}, without)
 
@@ -193,10 +209,10 @@ def _canary(folder: Path) -> ServerProcess:
 
 
 def rules(objects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What Prometheus is to record and judge of the model server."""
-    (found,) = [each for each in _of_server(objects) if each["kind"] == "PrometheusRule"]
-    return [rule for group in found["spec"]["groups"] for rule in group["rules"]]
+    """What Prometheus is to record and judge of the model server and of jobs."""
+    found = [each for each in objects if each["kind"] == "PrometheusRule" and _name(each) in (SERVER, WORKER)]
+    return [rule for each in found for group in each["spec"]["groups"] for rule in group["rules"]]
 
 
-def _of_server(objects: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    return (each for each in objects if each["metadata"]["name"] == "serving-model-server")
+def _name(document: Mapping[str, Any]) -> str:
+    return document["metadata"]["name"]

@@ -12,6 +12,7 @@ from infra.local import prometheus as docker
 from infra.monitoring import service
 from infra.monitoring.alerts import RuleSet, telemetry
 from infra.monitoring.alerts.backups import backups
+from infra.monitoring.alerts.jobs import jobs
 from infra.monitoring.dashboards import GpuNodes
 from infra.monitoring.namespace import NAMESPACE
 from infra.monitoring.tracing import pod
@@ -20,7 +21,7 @@ from infra.settings.monitoring import MonitoringSettings
 from tests.cluster import stacks
 from tests.monitoring import promtool
 from tests.monitoring.alert_cases import backups as kept
-from tests.monitoring.alert_cases import cluster, objectives, servers, tensorflow
+from tests.monitoring.alert_cases import cluster, objectives, queued, servers, tensorflow
 from tests.monitoring.alert_cases import telemetry as lost
 from tests.monitoring.alert_cases.case import HOUR, Case, Stack
 
@@ -56,8 +57,17 @@ RULE_SETS: Mapping[Stack, RuleSet] = {
     Stack.TRACING: telemetry.tracing(pod.NAMESPACE),
     Stack.LOGS: telemetry.logs(NAMESPACE),
     Stack.BACKUPS: backups("mlflow", "backup"),
+    Stack.JOBS: jobs("serving", objective_seconds=600, kept_seconds=3600),
 }
-CASES: Sequence[Case] = [*objectives.CASES, *servers.CASES, *cluster.CASES, *tensorflow.CASES, *lost.CASES, *kept.CASES]
+CASES: Sequence[Case] = [
+    *objectives.CASES,
+    *servers.CASES,
+    *cluster.CASES,
+    *tensorflow.CASES,
+    *lost.CASES,
+    *kept.CASES,
+    *queued.CASES,
+]
 SHARED = {"ErrorBudgetBurn", "NoTraffic", "ScrapeFailing", "AutoscalerAtMaximum", "AutoscalerBlind",
           "PodsUnschedulable", "SpotNodesReclaimed", "GpuIdle", "GpuErrors"}  # fmt: skip
 """What TensorFlow Serving has word for word, so that the model server's cases speak for both."""

@@ -20,7 +20,7 @@ from infra.clusters.gpu import NODE_LABEL
 from infra.monitoring import cluster_metrics, queries
 from infra.monitoring.cluster_metrics import NODE_LABELS, POD_UNSCHEDULABLE, node_label
 from tests.monitoring import dcgm
-from tests.monitoring.asked import MISSED, SHIPPED, Asked, every_query
+from tests.monitoring.asked import MISSED, SHIPPED, WITHOUT_QUEUE, Asked, every_query
 from tests.monitoring.prometheus import exporter
 from tests.monitoring.scene import CANARY, SCRAPE, STABLE, Scene, scene
 from tests.processes import until
@@ -175,12 +175,26 @@ def test_metrics_follow_the_conventions_that_prometheus_checks(busy: Scene, trac
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
+def test_a_queue_of_jobs_that_is_gone_is_missed(busy: Scene, table: list[Sequence[str]]) -> None:
+    """Comes nearly last: no job is taken after it."""
+    busy.redis.kill()
+    for alert in [each for each in SHIPPED if each.name in WITHOUT_QUEUE]:
+        value = until(lambda alert=alert: _once_refused(busy, alert.value), f"what {alert.name} looks at", 60)
+        table.append(("alert", alert.name, "1", f"{value:.4g}, once it is gone"))
+
+
+def _once_refused(busy: Scene, query: str) -> float:
+    assert httpx.post(busy.servers[STABLE].url() + Route.JOBS, json=[[[0.0]] * 8] * 8).status_code == 503
+    time.sleep(1)  # until a scrape
+    return next((value for _, value in busy.prometheus.vector(query)), 0.0)
+
+
 def test_servers_that_are_gone_are_missed(busy: Scene, table: list[Sequence[str]]) -> None:
     """Comes last: nothing answers after it."""
     for server in busy.servers.values():
         server.send(signal.SIGKILL)
-    missed = [each for each in SHIPPED.alerts if each.name == MISSED]
-    failing = next(each for each in SHIPPED.alerts if each.name == "ScrapeFailing")
+    missed = [each for each in SHIPPED if each.name == MISSED]
+    failing = next(each for each in SHIPPED if each.name == "ScrapeFailing")
 
     for alert in missed:
         [(labels, value)] = until(lambda alert=alert: busy.prometheus.vector(alert.value), "missed servers")

@@ -159,13 +159,25 @@ def _jobs(subject: Subject) -> list[Panel]:
             unit=Unit.REQUESTS,
             queries={"{{result}}": queries.rate(contract.JOBS, workers, RATE, "result")},
             stacked=True,
+            width=8,
+        ),
+        Panel(
+            title="Jobs without an answer",
+            description="Jobs that wait or are in a worker's hands. KEDA brings a worker for each "
+            "serving.asynchronous.jobsPerWorker of them; at maxOpen, more are refused.",
+            unit=Unit.COUNT,
+            queries={"jobs": f"max({contract.OPEN_JOBS.name}{{{subject.selector}}})"},
+            width=8,
         ),
         Panel(
             title="Wait of jobs",
             description="How long jobs waited until a worker began them. When it grows, workers are missing: look at "
             "serving.asynchronous.replicas.max.",
             unit=Unit.SECONDS,
-            queries=_percentiles(contract.JOB_WAIT, workers),
+            queries=_percentiles(contract.JOB_WAIT, workers)
+            | {"oldest": f"max({contract.OLDEST_JOB.name}{{{subject.selector}}})"},
+            alert="JobsWait",
+            width=8,
         ),
     ]
 

@@ -13,7 +13,7 @@ from inference_app.process import ServerProcess
 from tests.redis_server import PASSWORD, RedisServer
 
 WORKER = "inference_app.asynchronous"
-DURABLE = ("--appendonly", "yes")
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 @pytest.fixture(scope="module")

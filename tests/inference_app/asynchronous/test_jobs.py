@@ -1,12 +1,15 @@
 """A server that takes jobs which nobody runs yet, as a caller sees it."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
-from inference_app.contract import JOBS_OPEN, Route
+from inference_app.contract import JOBS_OPEN, OLDEST_JOB, OPEN_JOBS, Route
 from inference_app.settings import Settings
 from tests.drills import versions
 from tests.inference_app.asynchronous.conftest import serving, submit
+from tests.processes import until
 from tests.redis_server import RedisServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty")]
@@ -93,3 +96,22 @@ def test_the_api_is_described(caller: httpx.Client) -> None:
     assert set(paths[Route.JOBS]["post"]["responses"]) >= {"202", "400", "404", "413", "422", "429", "503"}
     assert set(paths["/jobs/{job}"]) == {"get", "delete"}
     assert paths[Route.JOBS]["post"]["requestBody"]["content"]["application/json"]
+
+
+def test_a_server_tells_how_many_jobs_are_open_for_as_long_as_it_knows(tmp_path: Path) -> None:
+    def told(caller: httpx.Client) -> dict[str, float]:
+        lines = caller.get(Route.METRICS).text.splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        names = {OPEN_JOBS.name, OLDEST_JOB.name} & set(values)
+        return {name: float(values[name]) for name in names}
+
+    with RedisServer(tmp_path) as own, serving(own) as caller:
+        submit(caller, BODY)
+        submit(caller, BODY)
+        open_jobs = until(lambda: told(caller).get(OPEN_JOBS.name), "jobs that are told of")
+        waited = until(lambda: told(caller)[OLDEST_JOB.name], "time that they wait")
+        own.kill()
+        until(lambda: told(caller) == {}, "nothing told", 20)
+
+    assert open_jobs == 2
+    assert 0 < waited < 30

@@ -193,3 +193,22 @@ async def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_long(redis: Re
             with pytest.raises(JobsUnavailable, match="TimeoutError"):
                 await store.state(job.id)
     assert (await store.state(job.id)).id == job.id
+
+
+async def test_the_backlog_is_all_jobs_without_an_answer_and_how_long_the_first_of_them_waits(
+    store: JobStore, redis: RedisServer
+) -> None:
+    none = await store.backlog()
+    first, second = await store.submit(request()), await store.submit(request())
+    with redis.client() as owner:
+        owner.zincrby(JOBS_OPEN, -60, second.id)
+    assert (none.jobs, none.oldest_seconds) == (0, 0)
+    both = await store.backlog()
+    assert await store.begin(second.id)
+    begun = await store.backlog()
+    assert await store.finish(first.id, FIRST, succeeded=True)
+    last = await store.backlog()
+
+    assert (both.jobs, begun.jobs, last.jobs) == (2, 2, 1)
+    assert 60 <= both.oldest_seconds < 65
+    assert begun.oldest_seconds < 5

@@ -8,6 +8,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from inference_app import contract
 from infra.monitoring.alerts import Watched, gpu, objectives, servers
+from infra.monitoring.alerts.jobs import jobs
 from infra.monitoring.dashboards import Board, Subject, boards, dashboards
 from infra.monitoring.dashboards.grafana import TAG, uid
 from infra.monitoring.dashboards.panel import WIDTH, Kind
@@ -78,6 +79,7 @@ def test_a_panel_names_an_alert_that_there_is() -> None:
     alerts |= {
         each.name for each in (gpu.memory_nearly_full(watched), gpu.saturated(watched), gpu.idle(watched), gpu.errors())
     }
+    alerts |= {alert.name for alert in jobs("serving", objective_seconds=600, kept_seconds=3600).alerts}
 
     named = {panel.alert for board in BOARDS.values() for panel in board.panels if panel.alert}
 

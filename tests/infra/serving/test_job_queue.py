@@ -45,7 +45,7 @@ def test_redis_evicts_no_job_and_writes_each_to_a_volume(plan: Plan) -> None:
     claim = plan.one("kubernetes:core/v1:PersistentVolumeClaim").inputs["spec"]
 
     assert "--maxmemory-policy noeviction" in command
-    assert "--appendonly yes" in command
+    assert "--appendonly yes --appendfsync always" in command
     assert (claim["storageClassName"], claim["resources"]["requests"]["storage"]) == ("encrypted", "5Gi")
     assert [str(failure) for failure in check_plan(plan).failures] == []
 

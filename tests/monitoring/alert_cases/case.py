@@ -20,6 +20,7 @@ class Stack(StrEnum):
     TRACING = "the collector and Jaeger"
     LOGS = "Fluent Bit"
     BACKUPS = "backups"
+    JOBS = "jobs of asynchronous inference"
 
 
 @dataclass(frozen=True, kw_only=True)
