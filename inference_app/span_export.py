@@ -10,8 +10,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 
-from inference_app import __version__, otlp, spans
-from inference_app.trace import Record
+from inference_app import __version__, otlp
 
 DEFAULT_SERVICE_NAME = "inference-platform"
 SCHEDULE_DELAY_MS = 5000
@@ -29,10 +28,10 @@ class SpanExport(OTLPSpanExporter):
         self._resource = otlp.resource(_resource())
         self._scope = otlp.scope("inference_app", __version__)
 
-    def send(self, records: list[Record]) -> None:
-        """Export records; takes as long as the base's timeout allows. What fails is logged and lost."""
-        if records:
-            self._client.export(otlp.request(self._resource, self._scope, spans.encode(records)))
+    def send(self, spans: list[bytes]) -> None:
+        """Export spans; takes as long as the base's timeout allows. What fails is logged and lost."""
+        if spans:
+            self._client.export(otlp.request(self._resource, self._scope, spans))
 
 
 def _resource() -> dict[str, str | int]:

@@ -4,8 +4,6 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
-import time
-from collections.abc import Iterable
 from functools import lru_cache
 from random import getrandbits
 from typing import TypeAlias
@@ -39,16 +37,9 @@ Stage: TypeAlias = tuple[float, float, Template]
 """A part of a request's work: start, end (0 where it did not come to it), and what it is."""
 
 
-def encode(records: Iterable[Record]) -> list[bytes]:
-    """The records' spans, as `otlp.request` takes them; their clock is set once for all, so that they fit together."""
-    epoch = time.time_ns() - int(time.perf_counter() * 1e9)
-    spans: list[bytes] = []
-    for record in records:
-        if isinstance(record, FinishedBatch):
-            spans.append(_batch(record, epoch))
-        else:
-            spans += _request(record, epoch)
-    return spans
+def encode(record: Record, epoch: int) -> bytes:
+    """A record's spans, as `otlp.request` takes them; `epoch` is the Unix time in nanoseconds at the counter's 0."""
+    return _batch(record, epoch) if isinstance(record, FinishedBatch) else b"".join(_request(record, epoch))
 
 
 def _request(trace: Trace, epoch: int) -> list[bytes]:

@@ -1,8 +1,10 @@
-"""What is noted of a sampled request while it is served; `spans` makes spans of it later, on another thread."""
+"""What is noted of a sampled request while it is served; `spans` makes spans of it once it is answered."""
 
+import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from random import getrandbits
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -13,11 +15,16 @@ from inference_app.errors import InferenceError
 if TYPE_CHECKING:
     from inference_app.jobs import Job
 
+logger = logging.getLogger(__name__)
+
 MAX_WAITING = 2048
 """Records between the event loop and the exporting thread; more are dropped."""
 
 ENOUGH = 512
 """Records for which the exporting thread wakes before its time; an export costs a millisecond besides its spans."""
+
+MAX_SKEW_NS = 1_000_000
+"""How far the spans' clock may be from the machine's before it is set anew; spans of one clock fit together exactly."""
 
 GRPC_FAILURES = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 """Status codes that are a server's errors (https://opentelemetry.io/docs/specs/semconv/rpc/grpc/)."""
@@ -99,27 +106,40 @@ Record: TypeAlias = "Trace | FinishedBatch"
 
 
 class Records:
-    """What waits for the exporting thread; nobody wakes it for every record, which would cost the event loop a turn."""
+    """What waits for the exporting thread; nobody wakes it for every record, which would cost the event loop a turn.
 
-    def __init__(self) -> None:
+    Records are encoded as they come: a thread that did so for many at once would hold up the event loop for as long, at
+    a time when many wait for it.
+    """
+
+    def __init__(self, encode: Callable[[Record, int], bytes]) -> None:
+        """`encode` is told the Unix time in nanoseconds at which `time.perf_counter()` was 0."""
+        self._encode = encode
+        self._epoch = _epoch()
         self.first = threading.Event()
         self.enough = threading.Event()
         self.dropped = 0
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[bytes] = deque()
 
     def add(self, record: Record) -> None:
         """Keep a record until it is taken, unless too many wait."""
         if len(self._waiting) >= MAX_WAITING:
             self.dropped += 1
             return
-        self._waiting.append(record)
+        try:
+            self._waiting.append(self._encode(record, self._epoch))
+        except Exception:  # the request is answered all the same
+            logger.exception("a trace is lost")
         if not self.first.is_set():
             self.first.set()
         if len(self._waiting) == ENOUGH:
             self.enough.set()
 
-    def take(self) -> list[Record]:
-        """What waits."""
+    def take(self) -> list[bytes]:
+        """The spans that wait, those of a record together."""
+        now = _epoch()
+        if abs(now - self._epoch) > MAX_SKEW_NS:
+            self._epoch = now
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
     def end(self) -> None:
@@ -131,8 +151,8 @@ class Records:
 class Trace:
     """A sampled request; whoever serves it notes here how far it came.
 
-    Once finished it waits to be exported, and holds on to nothing that the request brought but `parent`. Times are
-    `time.perf_counter()` seconds, 0 for what it did not come to.
+    Once finished it holds on to nothing that the request brought but `parent`. Times are `time.perf_counter()`
+    seconds, 0 for what it did not come to.
     """
 
     __slots__ = (
@@ -236,6 +256,10 @@ def trace_id() -> str:
 def span_id() -> str:
     """A new one."""
     return f"{getrandbits(64) or 1:016x}"
+
+
+def _epoch() -> int:
+    return time.time_ns() - time.perf_counter_ns()
 
 
 def traceparent(trace: str, span: str, *, is_sampled: bool) -> str:

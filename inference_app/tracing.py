@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from inference_app.contract import TraceSampler
 from inference_app.protocols.call import Headers
-from inference_app.trace import Parent, Record, Records, Trace
+from inference_app.spans import encode
+from inference_app.trace import Parent, Records, Trace
 
 if TYPE_CHECKING:
     from inference_app.settings import Settings
@@ -43,7 +44,7 @@ class Tracer:
         """`ratio` is the share of requests that are sampled where the decision is not the caller's, 0 to 1."""
         self._follows_parent = sampler.startswith("parentbased")
         self._limit = round(_ratio(sampler, ratio) * ID_RANGE)
-        self._records = Records()
+        self._records = Records(encode)
         self._is_closing = False
         self._thread = threading.Thread(target=self._export, name="traces", daemon=True)
         self._thread.start()
@@ -90,7 +91,7 @@ class Tracer:
         except Exception:
             logger.exception("traces are no longer exported")
 
-    def _export_by(self, export: "SpanExport", waiting: list[Record]) -> None:
+    def _export_by(self, export: "SpanExport", waiting: list[bytes]) -> None:
         records, is_last = self._records, False
         while not is_last:
             records.enough.wait(export.every_seconds)

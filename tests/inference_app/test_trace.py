@@ -13,12 +13,25 @@ from inference_app.errors import ModelFailed
 from inference_app.metrics import ModelMetrics
 from inference_app.outputs import BatchOutputs
 from inference_app.runners import InlineBatcher, ThreadedBatcher
+from inference_app.spans import encode
 from inference_app.tensors import Arrays
-from inference_app.trace import FinishedBatch, Records, Trace
+from inference_app.trace import FinishedBatch, Record, Records, Trace
 from tests.inference_app.sampled import ANSWERED, RECEIVED, TRACE_ID, job
 
 KINDS = [InlineBatcher, ThreadedBatcher]
 Outcome = Arrays | BaseException
+
+
+class Kept(Records):
+    """Remembers what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[Record] = []
+        super().__init__(self._keep)
+
+    def _keep(self, record: Record, _: int) -> bytes:
+        self.given.append(record)
+        return b""
 
 
 def run(inputs: Arrays) -> BatchOutputs:
@@ -28,7 +41,7 @@ def run(inputs: Arrays) -> BatchOutputs:
     return BatchOutputs(inputs)
 
 
-def sampled(records: Records, number: int) -> Trace:
+def sampled(records: Kept, number: int) -> Trace:
     made = Trace(records, f"{number:032x}", None, 1.0)
     made.model = ("doubler", "1")
     return made
@@ -54,13 +67,13 @@ def finished(*traces: Trace) -> None:
         each.finish_http("POST", "/predict", 200, 2.0)
 
 
-def batches(records: Records) -> list[FinishedBatch]:
-    return [record for record in records.take() if isinstance(record, FinishedBatch)]
+def batches(records: Kept) -> list[FinishedBatch]:
+    return [record for record in records.given if isinstance(record, FinishedBatch)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_call_for_several_requests_is_noted_once_with_those_that_are_sampled(kind: type[Batcher]) -> None:
-    records = Records()
+    records = Kept()
     first, second = sampled(records, 1), sampled(records, 2)
     await served(kind, (first, [1, 2]), (None, [3]), (second, [4]))
     finished(first, second)
@@ -75,7 +88,7 @@ async def test_a_call_for_several_requests_is_noted_once_with_those_that_are_sam
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_call_for_one_request_is_its_own_span_alone(kind: type[Batcher]) -> None:
-    records = Records()
+    records = Kept()
     request = sampled(records, 1)
     await served(kind, (request, [1, 2]))
     finished(request)
@@ -86,14 +99,14 @@ async def test_a_call_for_one_request_is_its_own_span_alone(kind: type[Batcher])
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_requests_that_are_not_sampled_leave_nothing(kind: type[Batcher]) -> None:
-    records = Records()
+    records = Kept()
     await served(kind, (None, [1]), (None, [2]))
-    assert records.take() == []
+    assert records.given == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_call_that_fails_is_noted_and_so_are_those_of_its_requests_alone(kind: type[Batcher]) -> None:
-    records = Records()
+    records = Kept()
     good, bad = sampled(records, 1), sampled(records, 2)
     outcomes = await served(kind, (good, [1]), (bad, [-1]))
     finished(good, bad)
@@ -107,7 +120,7 @@ async def test_a_call_that_fails_is_noted_and_so_are_those_of_its_requests_alone
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_request_too_large_for_one_call_is_traced_through_all(kind: type[Batcher]) -> None:
-    records = Records()
+    records = Kept()
     large, small = sampled(records, 1), sampled(records, 2)
     await served(kind, (large, [1, 2, 3, 4, 5, 6]), (small, [7]), max_batch_size=4)
     finished(large, small)
@@ -126,7 +139,7 @@ def failure_on(inputs: Arrays) -> ModelFailed:
 
 
 def test_a_finished_trace_keeps_no_input_alive() -> None:
-    records = Records()
+    records = Records(encode)
     request = Trace(records, TRACE_ID, None, RECEIVED)
     request.job = job()
     request.error = failure_on(request.job.inputs)
@@ -137,7 +150,17 @@ def test_a_finished_trace_keeps_no_input_alive() -> None:
 
 
 def test_traces_beyond_what_may_wait_are_dropped() -> None:
-    records = Records()
+    records = Records(encode)
     for _ in range(trace.MAX_WAITING + 5):
         Trace(records, TRACE_ID, None, RECEIVED).finish_http("POST", "/predict", 200, ANSWERED)
     assert (len(records.take()), records.dropped) == (trace.MAX_WAITING, 5)
+
+
+def test_a_request_whose_spans_cannot_be_made_is_answered_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    def encode_nothing(record: Record, _: int) -> bytes:
+        raise ValueError(f"no {type(record).__name__}")
+
+    records = Records(encode_nothing)
+    Trace(records, TRACE_ID, None, RECEIVED).finish_http("POST", "/predict", 200, ANSWERED)
+    assert records.take() == []
+    assert "a trace is lost" in caplog.text

@@ -12,6 +12,7 @@ from inference_app import trace
 from inference_app.process import ServerProcess
 from inference_app.repository import ModelVersion
 from inference_app.settings import Settings
+from inference_app.spans import encode
 from inference_app.trace import Parent, Records, Trace
 from inference_app.tracing import TRACEPARENT
 from inference_app.transformer.predictor import Predictor, PredictorFailed
@@ -42,7 +43,7 @@ def ask(refusing: Loopback, digits: ModelVersion, current: Trace | None, endpoin
 
 
 def test_a_sampled_requests_trace_goes_on_with_its_state(refusing: Loopback, digits: ModelVersion) -> None:
-    sampled = Trace(Records(), TRACE_ID, Parent(SPAN_ID, "vendor=1,other=2"), 1.0)
+    sampled = Trace(Records(encode), TRACE_ID, Parent(SPAN_ID, "vendor=1,other=2"), 1.0)
     ask(refusing, digits, sampled, "http://127.0.0.1:1")
     (call,), heard = sampled.calls, refusing.requests[0].headers
     assert heard["traceparent"] == f"00-{TRACE_ID}-{call.span_id}-01"
