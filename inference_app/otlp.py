@@ -9,7 +9,7 @@ https://protobuf.dev/programming-guides/encoding/
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 
 TRACE_ID, SPAN_ID, PARENT_ID = b"\x0a\x10", b"\x12\x08", b"\x22\x08"
@@ -19,10 +19,8 @@ FIRST, SECOND = b"\x0a", b"\x12"
 ERROR = b"\x18\x02"
 """A status whose code is ERROR."""
 
-BELOW = struct.Struct("<2s16s2s8s2s8sBQBQ6s")
-"""Tags and values in turn: trace id, span id, parent's span id, start, end, flags."""
-ROOT = struct.Struct("<2s16s2s8sBQBQ6s")
-"""The same without a parent."""
+BELOW, ROOT = "2s16s2s8s2s8sBQBQ6s", "2s16s2s8sBQBQ6s"
+"""Formats of tags and values in turn: trace id, span id, parent's span id where there is one, start, end, flags."""
 START, END = 0x39, 0x41
 IS_LOCAL, IS_REMOTE = b"\x85\x01\x00\x01\x00\x00", b"\x85\x01\x00\x03\x00\x00"
 """Flags that say whether the parent is another process's."""
@@ -36,14 +34,21 @@ class Kind(IntEnum):
     CLIENT = 3
 
 
+LINK_SIZE = 35
+"""Bytes of a link."""
+
+
 class Template:
-    """A span but for its ids and times; `rest` are its other fields."""
+    """A span but for its ids and times; `rest` are its other fields.
 
-    __slots__ = ("_head", "_root", "rest")
+    Whoever fills it appends `room` more bytes of them.
+    """
 
-    def __init__(self, rest: bytes) -> None:
-        self._head = SECOND + varint(BELOW.size + len(rest))
-        self._root = SECOND + varint(ROOT.size + len(rest))
+    __slots__ = ("_below", "_below_head", "_root", "_root_head", "rest")
+
+    def __init__(self, rest: bytes, room: int = 0) -> None:
+        self._below, self._below_head = _filler(BELOW, len(rest), room)
+        self._root, self._root_head = _filler(ROOT, len(rest), room)
         self.rest = rest
 
     def below(
@@ -56,15 +61,19 @@ class Template:
         flags: bytes = IS_LOCAL,
     ) -> bytes:
         """The span below another one; times are Unix nanoseconds."""
-        filled = BELOW.pack(
-            TRACE_ID, trace_id, SPAN_ID, span_id, PARENT_ID, parent_id, START, start_ns, END, end_ns, flags
-        )
-        return self._head + filled + self.rest
+        ids = (TRACE_ID, trace_id, SPAN_ID, span_id, PARENT_ID, parent_id)
+        return self._below(self._below_head, *ids, START, start_ns, END, end_ns, flags, self.rest)
 
     def root(self, trace_id: bytes, span_id: bytes, start_ns: int, end_ns: int) -> bytes:
         """The span without a parent."""
-        filled = ROOT.pack(TRACE_ID, trace_id, SPAN_ID, span_id, START, start_ns, END, end_ns, IS_LOCAL)
-        return self._root + filled + self.rest
+        ids = (TRACE_ID, trace_id, SPAN_ID, span_id)
+        return self._root(self._root_head, *ids, START, start_ns, END, end_ns, IS_LOCAL, self.rest)
+
+
+def _filler(form: str, size: int, room: int) -> tuple[Callable[..., bytes], bytes]:
+    """What packs a span of that form with `size` bytes after it, and what goes first."""
+    head = SECOND + varint(struct.calcsize(f"<{form}") + size + room)
+    return struct.Struct(f"<{len(head)}s{form}{size}s").pack, head
 
 
 def described(name: str, kind: Kind, attributes: Mapping[str, str | int]) -> bytes:

@@ -4,6 +4,7 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from random import getrandbits
 from typing import TypeAlias
@@ -33,8 +34,8 @@ KEPT = 4096
 """Descriptions that are encoded once; their number is bounded by routes, statuses, model versions and batch sizes."""
 
 
-Stage: TypeAlias = tuple[float, float, Template]
-"""A part of a request's work: start, end (0 where it did not come to it), and what it is."""
+Stage: TypeAlias = tuple[float, float, Template, bytes]
+"""A part of a request's work: start, end (0 where it did not come to it), what it is, and its links."""
 
 
 def encode(record: Record, epoch: int) -> bytes:
@@ -47,10 +48,11 @@ def _request(trace: Trace, epoch: int) -> list[bytes]:
     trace_id, span_id = _ids(trace)
     ids = getrandbits(256).to_bytes(32)
     spans: list[bytes] = []
-    for number, (start, end, template) in enumerate(_stages(trace)):
+    for number, (start, end, template, links) in enumerate(_stages(trace)):
         own = ids[8 * number : 8 * number + 8]
         end_ns = epoch + int(end * 1e9) if end else answered_ns
         spans.append(template.below(span_id, trace_id, own, epoch + int(start * 1e9), end_ns))
+        spans.append(links)
         if number == FORWARD and trace.calls:
             spans += [_client(call, trace_id, own, epoch) for call in trace.calls]
     if trace.lookup is not None:
@@ -68,28 +70,28 @@ def _request(trace: Trace, epoch: int) -> list[bytes]:
 
 def _stages(trace: Trace) -> list[Stage]:
     """How far a request came; what it was in when the server failed says so."""
-    reached: list[Stage] = [(trace.received_at, trace.parsed_at, PREPROCESS)]
+    reached: list[Stage] = [(trace.received_at, trace.parsed_at, PREPROCESS, b"")]
     if trace.queued_at:
-        reached.append((trace.queued_at, trace.started_at, WAIT))
+        reached.append((trace.queued_at, trace.started_at, WAIT, b""))
     if trace.started_at:
-        forward = _forward(_sizes(trace.call), trace.rows)
-        if trace.batches:
-            forward = Template(forward.rest + b"".join([otlp.link(*_ids(each)) for each in trace.batches]))
-        reached.append((trace.started_at, trace.finished_at, forward))
+        forward = _forward(_sizes(trace.call), trace.rows, len(trace.batches))
+        reached.append((trace.started_at, trace.finished_at, forward, _links(trace.batches)))
     if trace.finished_at:
-        reached.append((trace.finished_at, trace.answered_at, POSTPROCESS))
-    start, end, last = reached[-1]
+        reached.append((trace.finished_at, trace.answered_at, POSTPROCESS, b""))
+    start, end, last, links = reached[-1]
     if trace.failure is not None and not end:
-        reached[-1] = (start, end, Template(last.rest + otlp.failed(trace.failure)))
+        reached[-1] = (start, end, Template(last.rest + otlp.failed(trace.failure), len(links)), links)
     return reached
 
 
 def _batch(batch: FinishedBatch, epoch: int) -> bytes:
     call = batch.call
-    rest = _batch_described(_sizes(call), batch.model) + b"".join([otlp.link(*_ids(each)) for each in batch.requests])
+    links = _links(batch.requests)
+    template = _batch_described(_sizes(call), batch.model, len(batch.requests))
     if batch.failure is not None:
-        rest += otlp.failed(batch.failure)
-    return Template(rest).root(*_ids(batch.context), epoch + int(call.started * 1e9), epoch + int(call.finished * 1e9))
+        template = Template(template.rest + otlp.failed(batch.failure), len(links))
+    started_ns, finished_ns = epoch + int(call.started * 1e9), epoch + int(call.finished * 1e9)
+    return template.root(*_ids(batch.context), started_ns, finished_ns) + links
 
 
 def _lookup(lookup: CacheLookup, trace_id: bytes, parent_id: bytes, epoch: int) -> bytes:
@@ -114,6 +116,10 @@ def _client(call: ClientCall, trace_id: bytes, parent_id: bytes, epoch: int) -> 
     return Template(rest).below(parent_id, trace_id, bytes.fromhex(call.span_id), start_ns, end_ns)
 
 
+def _links(to: Iterable[Context | Trace]) -> bytes:
+    return b"".join([otlp.link(*_ids(each)) for each in to])
+
+
 def _ids(of: Context | Trace) -> tuple[bytes, bytes]:
     return bytes.fromhex(of.trace_id), bytes.fromhex(of.span_id)
 
@@ -132,14 +138,15 @@ LOOKUPS = {
 
 
 @lru_cache(KEPT)
-def _forward(sizes: tuple[int, int, str], rows: int) -> Template:
+def _forward(sizes: tuple[int, int, str], rows: int, links: int) -> Template:
     attributes = {**_call(sizes), "inference.request_size": rows}
-    return Template(otlp.described("model_forward", Kind.INTERNAL, attributes))
+    return Template(otlp.described("model_forward", Kind.INTERNAL, attributes), otlp.LINK_SIZE * links)
 
 
 @lru_cache(KEPT)
-def _batch_described(sizes: tuple[int, int, str], model: tuple[str, str] | None) -> bytes:
-    return otlp.described("batch", Kind.INTERNAL, {**_call(sizes), **_model(model)})
+def _batch_described(sizes: tuple[int, int, str], model: tuple[str, str] | None, links: int) -> Template:
+    described = otlp.described("batch", Kind.INTERNAL, {**_call(sizes), **_model(model)})
+    return Template(described, otlp.LINK_SIZE * links)
 
 
 @lru_cache(KEPT)

@@ -4,26 +4,25 @@ A server without the cache and one with it stand side by side and are loaded in 
 round to round. Redis runs on the same machine; in one case it is stalled, as a machine that hangs would be.
 """
 
-import argparse
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.serving import contenders, environments, sample, wrk
+from benchmarks.serving import alternating, contenders, environments, sample, wrk
+from benchmarks.serving.alternating import Chosen
 from benchmarks.serving.cases import ModelName, Payload
 from benchmarks.serving.requests import Request
 from benchmarks.serving.results import ByRound
 from benchmarks.serving.running import Running, free_port
 from benchmarks.serving.spread import Spread, ratio
 
-CONCURRENCY = 32
-WARM_UP_SECONDS = 2
+DEFAULT = Chosen(model=ModelName.EFFICIENTNET, rounds=5, seconds=5)
 LIMIT_MS = 20
 """How long a request waits for Redis: more than the default, since model, clients and Redis share the cores here."""
 VARY = Path(__file__).with_name("vary.lua")
@@ -93,17 +92,13 @@ def redis() -> Generator[Redis]:
 
 def main() -> None:
     """Measure and print."""
-    chosen = _parser().parse_args()
-    environments.build_models([chosen.model])
-    environments.interpreter(None)
-    figures = measure(
-        chosen.model, chosen.rounds, chosen.seconds, lambda line: print(line, file=sys.stderr, flush=True)
-    )
-    sys.stdout.write(render(chosen.model, figures))
+    chosen = alternating.chosen("benchmarks.serving.caching", __doc__, DEFAULT)
+    sys.stdout.write(render(chosen.model, measure(chosen)))
 
 
-def measure(model: ModelName, rounds: int, seconds: int, say: Callable[[str], None]) -> Figures:
+def measure(chosen: Chosen) -> Figures:
     """Load the servers in turn."""
+    model = chosen.model
     ours = contenders.named([contenders.OURS])[0]
     request = ours.dialects[Payload.BINARY](sample.load(environments.MODELS / model / "1"))
     figures = Figures()
@@ -118,12 +113,11 @@ def measure(model: ModelName, rounds: int, seconds: int, say: Callable[[str], No
         }
         for server in servers.values():
             server.first_answer(request)
-            wrk.run(server.url, request, CONCURRENCY, WARM_UP_SECONDS)
-        for number in range(rounds):
-            for case in _order(number):
-                load = _measure(servers[case.cached], store, request, case, seconds)
-                figures.rates[case][number], figures.p99[case][number] = load.per_second, load.p99_ms
-                say(f"round {number}: {case.name} {load.per_second:,.0f}/s, P99 {load.p99_ms:.0f} ms")
+            alternating.warm_up(server, request)
+        for number, case in alternating.turns(list(CASES), chosen.rounds):
+            load = _measure(servers[case.cached], store, request, case, chosen.seconds)
+            figures.rates[case][number], figures.p99[case][number] = load.per_second, load.p99_ms
+            alternating.say(f"round {number}: {case.name} {load.per_second:,.0f}/s, P99 {load.p99_ms:.0f} ms")
     return figures
 
 
@@ -131,8 +125,8 @@ def render(model: ModelName, figures: Figures) -> str:
     """The table."""
     rounds = len(figures.rates[OFF_REPEATED])
     lines = [
-        f"{model}, binary, {CONCURRENCY} clients, {rounds} rounds; ratios are to the server without a cache that gets "
-        "the same requests, round by round: minimum, median, maximum.",
+        f"{model}, binary, {alternating.CLIENTS} clients, {rounds} rounds; ratios are to the server without a cache "
+        "that gets the same requests, round by round: minimum, median, maximum.",
         "",
         "| case | requests/s | ratio | P99, ms | ratio |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -149,32 +143,14 @@ def _row(case: Case, beside: Case, figures: Figures) -> str:
     return f"| {case.name} | {' | '.join(cells)} |"
 
 
-def _order(number: int) -> Sequence[Case]:
-    cases = list(CASES)
-    start = number % len(cases)
-    return [*cases[start:], *cases[:start]]
-
-
 def _measure(server: Running, store: Redis, request: Request, case: Case, seconds: int) -> wrk.Load:
-    script = wrk.SCRIPT if case.repeated else VARY
     with ExitStack() as stack:
         if case.stalled:
             stack.enter_context(store.stalled())
         elif case.cached:
             # After a stall the cache is used again when its pause is over.
-            wrk.run(server.url, request, CONCURRENCY, WARM_UP_SECONDS)
-        load = wrk.run(server.url, request, CONCURRENCY, seconds, script)
-    if load.errors:
-        raise wrk.WrkFailed(f"{load.errors} requests failed")
-    return load
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.caching", description=__doc__)
-    parser.add_argument("--model", type=ModelName, choices=list(ModelName), default=ModelName.EFFICIENTNET)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of load per figure")
-    return parser
+            alternating.warm_up(server, request)
+        return alternating.load(server, request, seconds, wrk.SCRIPT if case.repeated else VARY)
 
 
 if __name__ == "__main__":

@@ -4,27 +4,24 @@ Servers that trace nothing, a tenth and all of their requests stand side by side
 that changes from round to round. The spans go to a collector on this machine that counts them.
 """
 
-import argparse
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from benchmarks.serving import contenders, environments, sample, wrk
+from benchmarks.serving import alternating, contenders, environments, sample
+from benchmarks.serving.alternating import Chosen
 from benchmarks.serving.cases import PAYLOADS, ModelName
 from benchmarks.serving.requests import Request
 from benchmarks.serving.results import ByRound
 from benchmarks.serving.running import Running
 from benchmarks.serving.spread import Spread, ratio
 
-CONCURRENCY = 32
+DEFAULT = Chosen(model=ModelName.TINY, rounds=15, seconds=2)
 OFF = 0.0
 SHARES = (OFF, 0.1, 1.0)
-WARM_UP_SECONDS = 2
-"""The first traced request makes a server load what exports traces, which takes a second."""
 
 
 @dataclass
@@ -61,17 +58,13 @@ class Collector:
 
 def main() -> None:
     """Measure and print."""
-    chosen = _parser().parse_args()
-    environments.build_models([chosen.model])
-    environments.interpreter(None)
-    figures = measure(
-        chosen.model, chosen.rounds, chosen.seconds, lambda line: print(line, file=sys.stderr, flush=True)
-    )
-    sys.stdout.write(render(chosen.model, figures))
+    chosen = alternating.chosen("benchmarks.serving.tracing", __doc__, DEFAULT)
+    sys.stdout.write(render(chosen.model, measure(chosen)))
 
 
-def measure(model: ModelName, rounds: int, seconds: int, say: Callable[[str], None]) -> Figures:
+def measure(chosen: Chosen) -> Figures:
     """Load the servers in turn."""
+    model = chosen.model
     ours = contenders.named([contenders.OURS])[0]
     request = ours.dialects[PAYLOADS[model][0]](sample.load(environments.MODELS / model / "1"))
     figures = Figures()
@@ -88,12 +81,12 @@ def measure(model: ModelName, rounds: int, seconds: int, say: Callable[[str], No
         }
         for server in servers.values():
             server.first_answer(request)
-            wrk.run(server.url, request, CONCURRENCY, WARM_UP_SECONDS)
-        for number in range(rounds):
-            for share in _order(number):
-                rate, cpu = _measure(servers[share], request, seconds)
-                figures.rates[share][number], figures.cpu[share][number] = rate, cpu
-                say(f"round {number}: {share:.0%} {rate:,.0f}/s, {cpu:.1f} us of processor time each")
+            # The first traced request makes a server load what exports traces, which takes a second.
+            alternating.warm_up(server, request)
+        for number, share in alternating.turns(SHARES, chosen.rounds):
+            rate, cpu = _measure(servers[share], request, chosen.seconds)
+            figures.rates[share][number], figures.cpu[share][number] = rate, cpu
+            alternating.say(f"round {number}: {share:.0%} {rate:,.0f}/s, {cpu:.1f} us of processor time each")
         figures.traced = {share: collector.count() for share, collector in collectors.items()}
     return figures
 
@@ -101,8 +94,8 @@ def measure(model: ModelName, rounds: int, seconds: int, say: Callable[[str], No
 def render(model: ModelName, figures: Figures) -> str:
     """The table; on a machine that does other things as well, processor time is the figure to trust."""
     lines = [
-        f"{model}, {PAYLOADS[model][0]}, {CONCURRENCY} clients, {len(figures.rates[OFF])} rounds; ratios are to the "
-        "untraced server's, round by round: minimum, median, maximum.",
+        f"{model}, {PAYLOADS[model][0]}, {alternating.CLIENTS} clients, {len(figures.rates[OFF])} rounds; ratios are "
+        "to the untraced server's, round by round: minimum, median, maximum.",
         "",
         "| traced | requests/s | ratio | server's processor time for a request, us | ratio | requests exported |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -129,26 +122,11 @@ def _tracing(share: float, endpoint: str) -> dict[str, str]:
     }
 
 
-def _order(number: int) -> Sequence[float]:
-    start = number % len(SHARES)
-    return [*SHARES[start:], *SHARES[:start]]
-
-
 def _measure(server: Running, request: Request, seconds: int) -> tuple[float, float]:
     """Requests/s, and microseconds of the server's processor time for each."""
     before = server.cpu_seconds()
-    load = wrk.run(server.url, request, CONCURRENCY, seconds)
-    if load.errors:
-        raise wrk.WrkFailed(f"{load.errors} requests failed")
+    load = alternating.load(server, request, seconds)
     return load.per_second, (server.cpu_seconds() - before) * 1e6 / (load.per_second * seconds)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.tracing", description=__doc__)
-    parser.add_argument("--model", type=ModelName, choices=list(ModelName), default=ModelName.TINY)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=int, default=2, help="of load per figure")
-    return parser
 
 
 if __name__ == "__main__":
