@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from infra.preview.program import stack_plan
+from docs.plans import plan_of
 
 _HEAD = """# Alerts
 
@@ -25,7 +25,7 @@ def alerts_page() -> str:
 
 
 def _rules() -> Iterator[dict[str, Any]]:
-    for resource in stack_plan("prod").resources:
+    for resource in plan_of("prod").resources:
         if resource.type.endswith(":PrometheusRule"):
             for group in resource.inputs["spec"]["groups"]:
                 yield from group["rules"]

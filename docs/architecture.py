@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from docs.plans import plan_of
 from infra.preview.plan import Plan, Resource, needs
-from infra.preview.program import stack_plan
 
 _HEAD = """# Architecture
 
@@ -35,7 +35,7 @@ class Parts:
 
 def architecture_page() -> str:
     """Returns docs/architecture.md."""
-    return f"{_HEAD}```mermaid\n{picture(parts(stack_plan('dev')))}```\n{_PROD}{_table(parts(stack_plan('prod')))}"
+    return f"{_HEAD}```mermaid\n{picture(parts(plan_of('dev')))}```\n{_PROD}{_table(parts(plan_of('prod')))}"
 
 
 def parts(plan: Plan) -> Parts:

@@ -1,13 +1,11 @@
-"""The stacks that ship, and environments for programs that share none with the server."""
+"""The stacks that ship."""
 
 import runpy
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from infra.preview import Plan, run, stack_file
-from tests import environments
 
 ROOT = Path(__file__).parents[3]
 STACKS = ("dev", "prod")
@@ -25,9 +23,3 @@ def preview(name: str) -> Plan:
 
 def program() -> None:
     runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
-
-
-@pytest.fixture(scope="session")
-def environment() -> Callable[[str, Path], Path]:
-    """Makes build/<name> from locked requirements; where its programs are."""
-    return environments.environment

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 
 from infra.preview import Plan
 from infra.preview.manifests import manifests, write
+from tests.environments import environment
 from tests.infra.policy.conftest import ROOT
 
 HERE = Path(__file__).with_name("checkov")
@@ -33,9 +34,7 @@ Findings = set[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def found(
-    plans: dict[str, Plan], environment: Callable[[str, Path], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Findings:
+def found(plans: dict[str, Plan], tmp_path_factory: pytest.TempPathFactory) -> Findings:
     folder = tmp_path_factory.mktemp("checkov")
     for name, plan in plans.items():
         write(manifests(plan), folder / name)

@@ -1,8 +1,7 @@
 """The engine's policy pack: its own process in its own environment, asked as the engine asks it."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import grpc
@@ -13,6 +12,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from infra.policy.rule import Level
 from infra.policy.rules import RULES
 from infra.preview.wire import UNKNOWN, Secret, encode
+from tests.environments import environment
 from tests.infra.policy.conftest import ROOT
 from tests.processes import HOST, Process, until
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def pack(environment: Callable[[str, Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of the pack, which says on which port it listens."""
     python = environment("policy", PACK / "requirements.txt") / "python"
     process = Process("pack", [python, "-u", PACK], tmp_path_factory.mktemp("pack"))
