@@ -4,9 +4,10 @@ No pod runs: one worker on loopback, which comes and goes, stands for all.
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,13 +45,10 @@ def redis(tmp_path: Path) -> Generator[RedisServer]:
 def replicas(plane: ControlPlane, redis: RedisServer) -> Generator[Replicas]:
     """Of the workers of a stack that rests without jobs."""
     bounds = {"replicas": {"min": 0, "max": 5}, "jobsPerWorker": PER_WORKER, "scaleDownSeconds": QUIET}
-    stack = stacks.shipped("prod", {"serving": {"asynchronous": bounds}}, ("aks", "training", "mlflow", "backups"))
-    names = {WORKER, NAMESPACE, f"{NAMESPACE}-job-queue"}
-    wanted = [
-        asking(each, "redis", address=f"{HOST}:{redis.port}")
-        for each in stack.objects["eks"]
-        if each["metadata"]["name"] in names and each["metadata"].get("namespace") in (None, NAMESPACE, SCALERS)
-    ]
+    serving = {"asynchronous": bounds, "replicas": {"max": 4}}  # so that both fit the GPU pools
+    stack = stacks.shipped("prod", {"serving": serving}, ("aks", "training", "mlflow", "backups"))
+    address = f"{HOST}:{redis.port}"
+    wanted = [asking(each, "redis", address=address) for each in stack.objects["eks"] if is_of_workers(each)]
     spot = nodes.pools(stack.plan, "eks")["spot"]
     with ExitStack() as running:
         running.enter_context(keda(plane))
@@ -59,6 +57,13 @@ def replicas(plane: ControlPlane, redis: RedisServer) -> Generator[Replicas]:
         told = running.enter_context(Replicas(plane.api, NAMESPACE, WORKER))
         running.enter_context(applied(plane.api, wanted))
         yield told
+
+
+def is_of_workers(document: Mapping[str, Any]) -> bool:
+    """Their objects and namespace, and what KEDA logs in to their queue with."""
+    metadata = document["metadata"]
+    is_theirs = metadata["name"].startswith(WORKER) or metadata["name"] in (NAMESPACE, f"{NAMESPACE}-job-queue")
+    return is_theirs and metadata.get("namespace") in (None, NAMESPACE, SCALERS)
 
 
 def settings(redis: RedisServer) -> dict[str, str]:
@@ -96,4 +101,4 @@ def test_workers_come_with_jobs_stay_while_the_queue_is_silent_and_go_when_all_a
 
     assert silent == []
     assert come <= KEDA_LOOKS + 2 * KUBERNETES_LOOKS
-    assert gone >= QUIET
+    assert gone <= QUIET + 2 * KEDA_LOOKS

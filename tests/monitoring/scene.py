@@ -153,7 +153,8 @@ def _stack() -> stacks.Stack:
     """Prod on EKS in two tracks, whose pods are scaled for a third of what the load asks of the canary."""
     few = {"requestsPerSecond": {"capacity": 30, "utilisation": 67}}
     rollout = {"traffic": "gateway-api", "tracks": variants.CANARIES}
-    serving = {"grpc": True, "rollout": rollout, "autoscaling": few, "asynchronous": {}}
+    jobs_too = {"asynchronous": {"replicas": {"max": 1}}, "replicas": {"max": 9}}  # which fit the GPU pools together
+    serving = {"grpc": True, "rollout": rollout, "autoscaling": few, **jobs_too}
     without = ("aks", "training", "mlflow", "backups", "security", *variants.MANAGED)
     return stacks.shipped("prod", {"serving": serving, "monitoring": {"prices": PRICES}}, without)
 
