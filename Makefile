@@ -30,7 +30,7 @@ test-all: .venv/installed ## `test`, the demo, the tests of backups, monitoring,
 
 cluster-test: programs ## every object on a real Kubernetes control plane; 20 minutes more the first time
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/cluster-tests.xml \
-		--numprocesses 2 --dist loadfile --no-loadscope-reorder tests/cluster
+		--numprocesses 3 --dist loadfile --no-loadscope-reorder tests/cluster
 
 backups-test: programs ## make backups and bring them back, on a real PostgreSQL and a real restic
 	.venv/bin/python -m pytest --quiet --timeout 400 --junitxml=build/backups-tests.xml tests/backups

@@ -1,13 +1,16 @@
-"""One control plane for all tests that a process runs; `make cluster-test` has two processes."""
+"""One control plane for all tests that a process runs; `make cluster-test` has three processes."""
 
 from collections.abc import Generator
 from contextlib import ExitStack
 
 import pytest
 
+from inference_app.process import ServerProcess
 from tests.cluster import custom_resources
 from tests.cluster.api import Api
 from tests.cluster.control_plane import ControlPlane, control_plane
+from tests.cluster.keda import keda
+from tests.cluster.resource_metrics import resource_metrics
 from tests.cluster.stacks import Stack, shipped
 from tests.programs.built import MissingProgramError
 
@@ -35,3 +38,18 @@ def api(plane: ControlPlane) -> Api:
     """A client with every right, that has seen no warning yet."""
     plane.api.warnings.clear()
     return plane.api
+
+
+@pytest.fixture(scope="module")
+def server() -> Generator[ServerProcess]:
+    """With the shipped model."""
+    with ServerProcess({}) as process:
+        process.until("ready")
+        yield process
+
+
+@pytest.fixture(scope="module")
+def controllers(plane: ControlPlane, server: ServerProcess) -> Generator[None]:
+    """KEDA, and who tells Kubernetes what the server uses, as if it were each pod."""
+    with keda(plane), resource_metrics(plane, server.pid):
+        yield

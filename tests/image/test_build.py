@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import Build
+from tests.image.container import RIGHTS
 from tests.image.docker import ROOT, Docker
 from tests.infra.supply_chain.lock import locked
+from tests.processes import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -99,10 +101,16 @@ def test_the_packages_are_those_of_the_lock_file(docker: Docker, image: str) -> 
     assert {each.replace("_", "-").lower() for each in found} == {f"{name}=={it[0]}" for name, it in locked().items()}
 
 
-def test_the_stage_for_gpus_builds_and_asks_for_nvidias_libraries(docker: Docker, build: Build) -> None:
-    # On the packages for CPUs: those with CUDA are gigabytes.
-    made = build(ROOT, "inference-test:cuda", "--target=cuda")
-    environment = docker("image", "inspect", made, "--format", "{{.Config.Env}}")
+def test_the_image_for_gpus_asks_for_nvidias_libraries_and_says_what_is_missing_without(
+    docker: Docker, build: Build
+) -> None:
+    image = build(ROOT, "inference-test:cuda", variant="cuda")
+    environment = docker("image", "inspect", image, "--format", "{{.Config.Env}}")
 
     assert "EXECUTION_PROVIDER=CUDAExecutionProvider" in environment
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in environment
+    server = docker("run", "--detach", "--network=none", *RIGHTS, image)
+    try:
+        until(lambda: "CUDAExecutionProvider" in docker("logs", server), "word of what is missing", 60)
+    finally:
+        docker("rm", "--force", server)

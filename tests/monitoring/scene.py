@@ -42,6 +42,8 @@ TARGET_MS = 100
 TOKEN = "a token of the scene"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 NOBODY = "/v2/models/nobody/infer"
+BACKLOG = 300
+"""Jobs at once, for which the worker takes some seconds: longer than their number is out of date."""
 
 PRICES: Mapping[str, Mapping[str, float]] = {
     "g6.xlarge": {"spot": 0.35, "onDemand": 0.8},
@@ -83,7 +85,8 @@ class Scene:
         """Requests that no dashboard should hide: wrong ones, other protocols, and changes of version."""
         with httpx.Client(base_url=self.servers[STABLE].url(), headers=BEARER, timeout=20) as client:
             assert client.post(Route.PREDICT, content=b"{").status_code == HTTPStatus.BAD_REQUEST
-            assert client.post(Route.JOBS, json=[[[0.0]] * 8] * 8).status_code == HTTPStatus.ACCEPTED
+            for _ in range(BACKLOG):
+                assert client.post(Route.JOBS, json=[[[0.0]] * 8] * 8).status_code == HTTPStatus.ACCEPTED
             asyncio.run(self._ask_for_a_model_that_is_gone())
             assert client.post(NOBODY, json={}).status_code == HTTPStatus.NOT_FOUND
             assert client.post(Route.SWITCH_MODEL, json={"version": "2"}).is_success
@@ -121,10 +124,11 @@ def scene(folder: Path, beside: Sequence[Mapping[str, Any]] = ()) -> Generator[S
     with ExitStack() as running:
         collector = running.enter_context(Collector())
         redis = running.enter_context(RedisServer(folder))
-        servers = {STABLE: _stable(folder, port, collector.endpoint, redis), CANARY: _canary(folder)}
+        slow = _slow(folder)
+        servers = {STABLE: _stable(folder, port, collector.endpoint, redis), CANARY: _canary(slow)}
         for server in servers.values():
             running.enter_context(server).until("ready")
-        worker = running.enter_context(ServerProcess(_jobs(redis), module="inference_app.asynchronous"))
+        worker = running.enter_context(ServerProcess({**slow, **_jobs(redis)}, module="inference_app.asynchronous"))
         objects = next(iter(stack.objects.values()))
         (monitor,) = [each for each in objects if each["kind"] == "ServiceMonitor" and _name(each) == SERVER]
         targets = [
@@ -195,18 +199,19 @@ def _of_worker(worker: ServerProcess) -> Mapping[str, Any]:
     }
 
 
-def _canary(folder: Path) -> ServerProcess:
-    """A slow model with room for a few in its queue, of whom some wait longer than they may."""
-    environment: dict[str, str] = {
-        **COMMON,
+def _slow(folder: Path) -> dict[str, str]:
+    """What a server is told of a model that takes one example after the other."""
+    return {
         Env.MODEL_REPOSITORY: str(slow_model.write(MODELS, folder / "slow")),
         Env.EXECUTION: Execution.THREADS,
         Env.MODEL_THREADS: "1",
         Env.MAX_BATCH_SIZE: "1",
-        Env.MAX_QUEUE_SIZE: "10",
-        Env.REQUEST_TIMEOUT_SECONDS: "0.12",
     }
-    return ServerProcess(environment)
+
+
+def _canary(slow: Mapping[str, str]) -> ServerProcess:
+    """A slow model with room for a few in its queue, of whom some wait longer than they may."""
+    return ServerProcess({**COMMON, **slow, Env.MAX_QUEUE_SIZE: "10", Env.REQUEST_TIMEOUT_SECONDS: "0.12"})
 
 
 def rules(objects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
