@@ -6,6 +6,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from inference_app import __version__, contract
+from inference_app.asynchronous.job import Backlog
 from inference_app.contract import MetricKind
 from inference_app.metrics import CacheMetrics, JobMetrics, Metrics, total
 from inference_app.sessions import ort
@@ -13,8 +14,14 @@ from tests.inference_app.nvml import Nvml
 
 UNITS = ("seconds", "bytes", "ratio")
 """Prometheus' base units that occur here (https://prometheus.io/docs/practices/naming/#base-units)."""
-COUNTED = {"inference_in_flight_requests", "inference_queue_size", "inference_queue_capacity", "inference_batch_size"}
-"""What counts requests or examples has no unit."""
+COUNTED = {
+    "inference_in_flight_requests",
+    "inference_queue_size",
+    "inference_queue_capacity",
+    "inference_batch_size",
+    "inference_jobs_open",
+}
+"""What counts requests, examples or jobs has no unit."""
 
 BATCHES = 'inference_batch_size_count{model="digits"}'
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -53,6 +60,7 @@ def busy(gpu: int | None = None) -> Metrics:
     jobs = metrics.jobs["digits"] = JobMetrics()
     jobs.results[contract.JobResult.SUCCEEDED] += 1
     jobs.wait.observe(0.3)
+    metrics.backlog = Backlog(jobs=2, oldest_seconds=0.7)
     return metrics
 
 
@@ -309,7 +317,8 @@ def test_whatever_several_processes_count_is_added_up() -> None:
     metrics.models["digits", "1"].queue_size = lambda: 5
     metrics.in_flight, metrics.ready = 1, lambda: 1.0
     once, twice = samples(metrics), samples(total([metrics, metrics]))
-    alike = ("inference_ready", "inference_model_info", "inference_build_info")
+    queue = (contract.OPEN_JOBS.name, contract.OLDEST_JOB.name)  # of which every process tells
+    alike = ("inference_ready", "inference_model_info", "inference_build_info", *queue)
     counted = {name: value for name, value in once.items() if value and name.startswith("inference_")}
     gpu = {contract.GPU_MEMORY_USED, contract.GPU_MEMORY_SIZE}
     assert {metric for metric in contract.METRICS if not any(name.startswith(metric.name) for name in counted)} == gpu

@@ -127,16 +127,25 @@ def test_deployers_may_change_the_workers_too() -> None:
     assert deployments(ServingSettings.model_validate(KEYS)) == ["model-server", WORKER]
 
 
-def test_of_workers_prometheus_keeps_what_they_say_of_jobs() -> None:
+def test_of_workers_prometheus_keeps_what_they_say_of_jobs_and_judges_these() -> None:
     def build(_: object, opts: pulumi.ResourceOptions) -> None:
-        JobMonitoring(
-            "jobs", JobMonitoringArgs(service=Workers(namespace="serving"), namespace="watchers", after=[]), opts
+        args = JobMonitoringArgs(
+            service=Workers(namespace="serving"),
+            asynchronous=AsynchronousSettings.model_validate({"waitObjectiveSeconds": 60}),
+            runbooks="https://example.com/alerts.md",
+            namespace="watchers",
+            after=[],
         )
+        JobMonitoring("jobs", args, opts)
 
     monitored = on_cluster(build)
     spec = monitored.one("kubernetes:monitoring.coreos.com/v1:ServiceMonitor").inputs["spec"]
     (endpoint,) = spec["endpoints"]
 
     assert spec["selector"]["matchLabels"] == WORKER_LABELS
+    (group,) = monitored.one("kubernetes:monitoring.coreos.com/v1:PrometheusRule").inputs["spec"]["groups"]
+    rules = {rule["alert"]: rule for rule in group["rules"]}
+    assert rules["JobsWait"]["expr"] == 'max(inference_jobs_oldest_wait_seconds{namespace="serving"}) > 60'
+    assert rules["JobsWait"]["annotations"]["runbook_url"] == "https://example.com/alerts.md#jobswait"
     assert endpoint["metricRelabelings"] == [{"sourceLabels": ["__name__"], "regex": jobs.KEPT, "action": "keep"}]
     assert [str(failure) for failure in check_plan(monitored).failures] == []
