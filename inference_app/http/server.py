@@ -131,9 +131,9 @@ class Server(uvicorn.Server):
         }
         self.config.http_protocol_class = type("Connection", (Connection,), limits)
         self._loading = asyncio.create_task(self._models.start())
-        self._counting = asyncio.create_task(self._count_jobs())
         if settings.admin_token is not None or settings.jobs_url is not None:
             await self._app.prepare()  # a call that switches models or submits a job must not be the first to need it
+        self._counting = asyncio.create_task(self._count_jobs())  # with what was just loaded on a thread
         if siblings is not None and siblings.replaces:
             await self._loading
         await super().startup(sockets)

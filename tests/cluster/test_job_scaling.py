@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from inference_app.asynchronous.request import JobRequest
-from inference_app.asynchronous.store import JobStore
 from inference_app.process import ServerProcess
-from inference_app.settings import Settings
 from infra.serving.track import WORKER
 from tests.cluster import nodes, stacks
 from tests.cluster.control_plane import ControlPlane
@@ -24,6 +22,7 @@ from tests.cluster.objects import applied
 from tests.cluster.replicas import Replicas
 from tests.cluster.served import NAMESPACE, forget
 from tests.drills import versions
+from tests.job_queue import submit
 from tests.processes import HOST, until
 from tests.redis_server import RedisServer
 
@@ -70,14 +69,11 @@ def settings(redis: RedisServer) -> dict[str, str]:
     return {"JOBS_URL": redis.url, "JOBS_PASSWORD": PASSWORD}
 
 
-async def submit(redis: RedisServer, count: int) -> None:
-    """Jobs of different bodies, as a server would."""
-    store = JobStore(Settings.model_validate({name.lower(): value for name, value in settings(redis).items()}))
+def jobs(count: int) -> list[JobRequest]:
+    """Of different bodies."""
     asked = versions.questions(versions.found(MODELS))
-    for number in range(count):
-        body = asked[number % len(asked)].body
-        await store.submit(JobRequest.of(versions.NAME, body, {b"content-type": b"application/json"}))
-    await store.close()
+    headers = {b"content-type": b"application/json"}
+    return [JobRequest.of(versions.NAME, asked[number % len(asked)].body, headers) for number in range(count)]
 
 
 @pytest.mark.timeout(600)
@@ -90,7 +86,7 @@ def test_workers_come_with_jobs_stay_while_the_queue_is_silent_and_go_when_all_a
         return replicas.changes[-1].seconds - begun
 
     reach(0, 120)
-    asyncio.run(submit(redis, JOBS))
+    asyncio.run(submit(settings(redis), jobs(JOBS)))
     come = reach(WANTED, 120)
     begun = replicas.seconds
     with redis.stalled():

@@ -16,18 +16,17 @@ import grpc
 import httpx
 
 from inference_app.asynchronous.request import JobRequest
-from inference_app.asynchronous.store import JobStore
 from inference_app.contract import Env, Execution, Route, TraceSampler
 from inference_app.grpc import open_inference_pb2 as messages
 from inference_app.grpc.service import NAME as SERVICE
 from inference_app.process import ServerProcess
-from inference_app.settings import Settings
 from infra.monitoring import jobs
 from tests.cluster import slow_model, stacks, variants
 from tests.cluster.served import NAMESPACE
 from tests.drills import versions
 from tests.drills.client import Load
 from tests.inference_app.collector import Collector
+from tests.job_queue import submit
 from tests.monitoring.cluster import Cluster, cluster
 from tests.monitoring.prometheus import Prometheus, Target, exporter
 from tests.processes import HOST, free_port
@@ -87,7 +86,8 @@ class Scene:
             assert client.post(Route.PREDICT, content=b"{").status_code == HTTPStatus.BAD_REQUEST
             for _ in range(BACKLOG):
                 assert client.post(Route.JOBS, json=[[[0.0]] * 8] * 8).status_code == HTTPStatus.ACCEPTED
-            asyncio.run(self._ask_for_a_model_that_is_gone())
+            # Of a model that the worker does not have any more.
+            asyncio.run(submit(_jobs(self.redis), [JobRequest.of("gone", b"[]", {})]))
             assert client.post(NOBODY, json={}).status_code == HTTPStatus.NOT_FOUND
             assert client.post(Route.SWITCH_MODEL, json={"version": "2"}).is_success
             assert client.post(Route.SWITCH_MODEL, json={"version": "1"}).is_success
@@ -99,12 +99,6 @@ class Scene:
                 response_deserializer=messages.ModelInferResponse.FromString,
             )
             assert call(_example(), timeout=10).outputs
-
-    async def _ask_for_a_model_that_is_gone(self) -> None:
-        """A job that a server took, of a model that its worker does not have any more."""
-        store = JobStore(Settings.model_validate({name.lower(): value for name, value in _jobs(self.redis).items()}))
-        await store.submit(JobRequest.of("gone", b"[]", {}))
-        await store.close()
 
 
 def _example() -> messages.ModelInferRequest:
