@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -72,7 +71,6 @@ class Batcher(Queue):
         self._closed = False
         self._is_awake = False
         """What waits is on its way to the model, whatever else comes."""
-        self._lock = threading.Lock()
         metrics.queue_size = lambda: self._rows
         metrics.queue_capacity = limits.max_queue_size
 
@@ -99,31 +97,32 @@ class Batcher(Queue):
         waiting = self._rows
         if waiting + rows > limits.max_queue_size or (waiting and now + waiting * self._pace > job.deadline):
             raise self._refusal(rows)
-        with self._lock:
-            if rows <= limits.max_batch_size:
-                self._waiting[job] = None
-            else:
-                self._waiting.update(dict.fromkeys(job.split(limits.max_batch_size)))
-            self._rows += rows
-            if not self._is_awake:
-                self._wake(job.deadline)
+        if rows <= limits.max_batch_size:
+            self._waiting[job] = None
+        else:
+            self._waiting.update(dict.fromkeys(job.split(limits.max_batch_size)))
+        self._rows += rows
+        if not self._is_awake:
+            self._wake(job.deadline)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
-        with self._lock:
-            self._remove([part for part in job.parts or (job,) if part in self._waiting])
+        self._remove([part for part in job.parts or (job,) if part in self._waiting])
 
     def close(self) -> None:
         """Refuse new jobs and those that wait; a running model call finishes."""
-        with self._lock:
-            self._closed = True
-            waiting = list(self._waiting)
-            self._remove(waiting)
-        self._fail(waiting, NotReady(STOPPING))
+        self._fail(self._end(), NotReady(STOPPING))
+
+    def _end(self) -> list[Job]:
+        """Take no more jobs, and forget those that wait."""
+        self._closed = True
+        waiting = list(self._waiting)
+        self._remove(waiting)
+        return waiting
 
     @abstractmethod
     def _wake(self, deadline: float) -> None:
-        """See to it that what waits, until `deadline` at most, gets to the model; called with the lock held."""
+        """See to it that what waits, until `deadline` at most, gets to the model."""
 
     @abstractmethod
     def _post(self, callback: Callable[..., None], *args: object) -> None:
@@ -149,7 +148,7 @@ class Batcher(Queue):
     def _take(self, now: float) -> tuple[list[Job], list[Job]]:
         """The oldest job and those behind it that fit beside it, in order, and those that are late already.
 
-        Shapes must match to share a batch. Called with the lock held.
+        Shapes must match to share a batch.
         """
         batch: list[Job] = []
         late: list[Job] = []

@@ -48,22 +48,36 @@ class ThreadedBatcher(Batcher):
     """Runs the model on threads of its own, outside the interpreter lock; the event loop stays free."""
 
     def __init__(self, *args: Any, threads: int = 1, **kwargs: Any) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        """Guards the queue, which the event loop and the model's threads share."""
         super().__init__(*args, **kwargs)
         self._parallel = threads
-        self._changed = threading.Condition(self._lock)
         self._sweep: asyncio.TimerHandle | None = None
         self._sweep_at = 0.0
         # Daemons, so that a model call that never returns cannot keep a stopping process alive.
         for number in range(threads):
             threading.Thread(target=self._work, name=f"model-{number}", daemon=True).start()
 
+    def submit(self, job: Job, now: float, deadline: float | None = None) -> None:
+        """Queue a job, as every queue does."""
+        with self._changed:
+            super().submit(job, now, deadline)
+
+    def drop(self, job: Job) -> None:
+        """Forget a job whose client left, unless it has reached the model."""
+        with self._changed:
+            super().drop(job)
+
     def close(self) -> None:
         """Refuse new jobs and those that wait; a running model call finishes."""
         super().close()
-        with self._changed:
-            self._changed.notify_all()
         if self._sweep is not None:
             self._sweep.cancel()
+
+    def _end(self) -> list[Job]:
+        with self._changed:
+            self._changed.notify_all()
+            return super()._end()
 
     def _wake(self, deadline: float) -> None:
         self._changed.notify()
@@ -82,7 +96,7 @@ class ThreadedBatcher(Batcher):
     def _drop_late(self) -> None:
         """Fail what waits beyond its deadline while the model is busy."""
         now = time.perf_counter()
-        with self._lock:
+        with self._changed:
             self._sweep = None
             late = [job for job in self._waiting if job.deadline <= now]
             self._remove(late)

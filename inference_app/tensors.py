@@ -190,8 +190,11 @@ def check_finite(array: Array, spec: TensorSpec) -> None:
     """Raise `BadRequest` for NaN and infinity in floating-point numbers, unless the model takes them."""
     if spec.dtype.kind != "f" or spec.allow_nan:
         return
-    # For a few numbers Python is faster than NumPy; a sum that overflows is looked at again.
-    if array.size <= FEW and math.isfinite(sum(array.reshape(-1).tolist())):
+    # A sum goes once over the numbers and needs no memory; one that overflows is looked at again. For a few numbers
+    # Python's is faster.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = sum(array.reshape(-1).tolist()) if array.size <= FEW else float(array.sum())
+    if math.isfinite(total):
         return
     if not np.isfinite(array).all():
         raise BadRequest(f"input {spec.name}: NaN and infinity are no input of this model")

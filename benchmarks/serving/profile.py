@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.serving import contenders, environments, sample, wrk
@@ -35,6 +36,8 @@ def main() -> None:
 def record(case: Case, seconds: int) -> tuple[Load, list[str]]:
     """Load by wrk while py-spy samples; its stacks are lines of `outermost;...;innermost count`."""
     ours = contenders.named([contenders.OURS])[0]
+    # The first process is sampled, so it must be the one at work.
+    ours = replace(ours, settings={case.model: {**ours.environment(case.model), "WORKERS": "1"}})
     request = ours.dialects[case.payload](sample.load(environments.MODELS / case.model / "1"))
     with tempfile.TemporaryDirectory() as folder, Running(ours, case.model) as server:
         server.first_answer(request)

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 BYTES_AROUND_A_BYTE = 16
 """What a chunk's head may add to one byte of body; only an attack needs more, with `heads.MAX_BYTES` on top."""
 
+NEW_HEADS = 32
+"""After so many in a row none of a connection's is learned any more: its client, or a proxy, numbers its requests."""
+
 DISCARDED_BYTES = 64 * 1024 * 1024
 """How much of a refused request is still taken, so that its client gets to reading why."""
 
@@ -42,6 +45,11 @@ class Connection(Messages):
         self._clocked: Phase = NOTHING
         self._received = self._fed = self._discarded = 0
         self._host = b" "
+        self._is_between = False
+        """The parser has read whole requests and nothing of the next, which needs no parser where its head is known."""
+        self._usual: InferenceExchange | None = None
+        """The usual request that is being read."""
+        self._new_heads = 0
         super().__init__(*args, **kwargs)
 
     def connection_made(self, transport: Any) -> None:
@@ -51,6 +59,9 @@ class Connection(Messages):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and wait for the rest of a request that is not complete."""
+        if self._is_between and self._answer_known(data):
+            return
+        self._is_between = False
         if self._is_deaf:
             self._discard(len(data))
             return
@@ -67,6 +78,10 @@ class Connection(Messages):
             self.refuse(BadRequest(f"invalid HTTP: {error}"))
         if self.phase is not NOTHING and not self._is_deaf:
             self._await_rest()
+        elif self._usual is not None:
+            self._is_between = self.lane.known.learn(data, self._usual)
+            self._new_heads += 1
+            self._usual = None
 
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn closes always
         """The client sends no more: answer what is complete, for it may still read; close where nothing is."""
@@ -89,7 +104,7 @@ class Connection(Messages):
         if self._is_deaf or self.parser.should_upgrade():
             return
         exchange = None
-        body = self._body if isinstance(self._body, bytes) else bytes(self._body)
+        body = b"".join(self._pieces)
         if not self._is_open:
             exchange = self._usual_exchange() or self._open()
             if self._is_deaf:
@@ -97,7 +112,8 @@ class Connection(Messages):
         self.phase = self._clocked = NOTHING
         self._is_open = False
         self._received = self._fed = 0  # what else this segment holds is not the next request's alone
-        self.url = self._body = b""
+        self.url = b""
+        self._pieces, self._size = [], 0
         self.fields = {}
         if exchange is not None:
             exchange.process(body)
@@ -112,7 +128,7 @@ class Connection(Messages):
         if self._is_deaf:
             return  # the rest of what was read with it
         self._is_deaf = True
-        self._body = b""
+        self._pieces = []
         self._deadline = time.perf_counter() + self.read_timeout_seconds
         cycle: Any = self.cycle
         if not self._is_open:
@@ -153,14 +169,27 @@ class Connection(Messages):
             if self._is_deaf:
                 return
         self._received += self._fed
-        if self._received > heads.MAX_BYTES + BYTES_AROUND_A_BYTE * len(self._body):
+        if self._received > heads.MAX_BYTES + BYTES_AROUND_A_BYTE * self._size:
             self.refuse(heads.too_large())
             return
         if self.phase is not self._clocked:
             self._clocked = self.phase
             self._deadline = time.perf_counter() + self.read_timeout_seconds
         if self._is_open and isinstance(self.cycle, Exchange):
-            self.cycle.hold(len(self._body))
+            self.cycle.hold(self._size)
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answer a request that needs no parser; False where it does."""
+        if self.is_busy or self.flow.write_paused or self._is_deaf:
+            return False
+        found = self.lane.known.find(data)
+        if found is None:
+            return False
+        known, body = found
+        self._new_heads = 0
+        self.cycle = self._answering = exchange = InferenceExchange(self, known.endpoint, known.headers)
+        exchange.process(body)
+        return True
 
     def _usual_exchange(self) -> Exchange | None:
         """An exchange for a whole inference request with nothing unusual about it; it is its turn."""
@@ -173,6 +202,8 @@ class Connection(Messages):
         if keys is not None and not keys.admit(self.fields):
             return None
         self.cycle = self._answering = exchange = InferenceExchange(self, endpoint, self.fields)
+        if self._new_heads < NEW_HEADS:
+            self._usual = exchange
         return exchange
 
     def _is_unusual(self) -> bool:

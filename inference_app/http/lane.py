@@ -18,6 +18,7 @@ from inference_app.errors import QueueFull
 from inference_app.http import probes
 from inference_app.http.exchange import Exchange, Unauthenticated
 from inference_app.http.inference import InferenceExchange
+from inference_app.http.known_heads import KnownHeads
 from inference_app.metrics import RouteMetrics
 from inference_app.models import Models, Slot
 from inference_app.protocols.call import Answer, Api, Headers
@@ -98,6 +99,7 @@ class Lane:
         self._probes = {
             path.encode(): Probe(path, self.metrics.routes[path], make) for path, make in probes.make(models).items()
         }
+        self.known = KnownHeads()
         self.endpoints: dict[bytes, Endpoint] = {}
         self.rebuild()
         models.on_change = self.rebuild
@@ -124,6 +126,11 @@ class Lane:
         head = STATUS_LINE[status] + self._default + b"content-type: %b\r\ncontent-length: " % content_type
         self.heads[status, content_type] = head
         return head
+
+    def drain(self) -> None:
+        """From now on connections are closed behind their answers."""
+        self.draining = True
+        self.known.forget()
 
     def set_default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
         """uvicorn's default headers; one of them, the date, changes once a second."""
@@ -155,6 +162,7 @@ class Lane:
     def rebuild(self) -> None:
         """Make the table anew; the first model answers where a path names none."""
         self.endpoints = {}
+        self.known.forget()
         for name, slot in self._models.slots.items():
             if not self.endpoints:
                 self._add(Route.PREDICT, Route.PREDICT, slot, Api.PREDICT)

@@ -10,6 +10,10 @@ from inference_app.http.turns import Phase, Turns
 NOTHING, HEADERS, BODY = Phase.NOTHING, Phase.HEADERS, Phase.BODY
 
 
+PIECE_BYTES = 1024
+"""A piece of a body of this size is kept as it came."""
+
+
 class Messages(Turns):
     """Collects one request after another."""
 
@@ -18,7 +22,9 @@ class Messages(Turns):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.url = b""
         self.fields: dict[bytes, bytes] = {}
-        self._body: bytes | bytearray = b""
+        self._pieces: list[bytes | bytearray] = []
+        """Of the body; short ones in one growing buffer, since a client may send millions of them."""
+        self._size = 0
         super().__init__(*args, **kwargs)
 
     @abstractmethod
@@ -42,13 +48,15 @@ class Messages(Turns):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
-        if self._body:
-            # One growing buffer, since a client may send a body in millions of pieces.
-            self._body = bytearray(self._body) if isinstance(self._body, bytes) else self._body
-            self._body += body
+        self._size += len(body)
+        pieces = self._pieces
+        if len(body) >= PIECE_BYTES or not pieces:
+            pieces.append(body)
+        elif isinstance(pieces[-1], bytearray):
+            pieces[-1] += body
         else:
-            self._body = body
-        if len(self._body) > self.max_body_bytes:
+            pieces.append(bytearray(body))
+        if self._size > self.max_body_bytes:
             self._refuse_body()
 
     def too_large(self) -> TooLarge:

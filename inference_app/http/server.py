@@ -211,7 +211,7 @@ class Server(uvicorn.Server):
         self.config.encoded_headers.append(close)
         self.server_state.default_headers.append(close)
         self._lane.set_default_headers(self.server_state.default_headers)
-        self._lane.draining = True
+        self._lane.drain()
 
     def _stop(self) -> None:
         self._models.drain()

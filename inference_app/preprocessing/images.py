@@ -106,7 +106,8 @@ class ImageReader:
                 image = ImageOps.exif_transpose(image)
         except DAMAGED as error:
             raise BadRequest(f"the {image.format} image is damaged: {error}") from None
-        return _eight_bit(image).convert(declared.mode)
+        image = _eight_bit(image)
+        return image if image.mode == declared.mode else image.convert(declared.mode)
 
     def _fit(self, image: Image.Image) -> Image.Image:
         if self._declared.resize is Resize.STRETCH:

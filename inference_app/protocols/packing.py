@@ -24,6 +24,7 @@ class Packer:
 
     def __init__(self, spec: TensorSpec, features: Features | None) -> None:
         self._dtype, self._tail = spec.dtype, spec.shape[1:]
+        self._one = (1, *self._tail)
         self._features = None if features is None or features.is_identity else features
         largest = float(np.finfo(self._dtype).max)
         self._largest_square = largest**2 if largest < MODEST_SQUARE else np.inf
@@ -37,7 +38,7 @@ class Packer:
             return self._pack_any(value)
         try:
             row = value[0] if len(value) == 1 else value
-            return np.ndarray((1, *self._tail), self._dtype, self._vector(*row))
+            return np.ndarray(self._one, self._dtype, self._vector(*row))
         except (TypeError, IndexError, struct.error, OverflowError):  # several vectors, or none that fits
             return self._pack_any(value)
 

@@ -1,7 +1,9 @@
 """A model's outputs as JSON predictions: labels with confidences, embeddings, or the outputs themselves."""
 
+import itertools
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from inference_app.protocols import json_body
 from inference_app.repository import Metadata
 from inference_app.tensors import Array, Arrays
 
-MANY_LABELS = 128
+MANY_LABELS = 32
 """From here on the likeliest are picked before they are sorted."""
 
 
@@ -63,22 +65,30 @@ class Labels(Predictions):
 
     def _batch(self, outputs: Arrays) -> list[bytes]:
         scores = _activated(outputs[self._output], self._activation)
-        best = _likeliest(scores, self._top_k)
-        confidences = scores[np.arange(len(scores))[:, np.newaxis], best].ravel()
+        few, heads = self._few(scores)
+        orders = (-few).argsort(axis=1, kind="stable")[:, : self._top_k].tolist()
         # All confidences are serialised in one call: even a small one costs more than the text of a prediction.
-        texts = json_body.dumps(confidences)[1:-1].split(b",")
-        heads = map(self._heads.__getitem__, best.ravel().tolist())
-        items = list(map(bytes.__add__, heads, texts))
-        width = best.shape[1]
-        predictions = [_prediction(items[start : start + width]) for start in range(0, len(items), width)]
+        rows = json_body.dumps(few)[2:-2].split(b"],[")
+        predictions = list(map(_prediction, heads, rows, orders))
         # NaN and infinity go through a sum of squares, so one number tells whether anything is amiss.
         if not math.isfinite(np.vdot(scores, scores)):
             for row in np.flatnonzero(~np.isfinite(scores).all(axis=1)):
                 predictions[row] = b""
         return predictions
 
+    def _few(self, scores: Array) -> tuple[Array, Iterable[list[bytes]]]:
+        """Scores `[n, few]`, the likeliest among them, and the heads of each row's labels, in the same order."""
+        count = self._top_k
+        if scores.shape[1] <= max(MANY_LABELS, count):
+            return np.ascontiguousarray(scores), itertools.repeat(self._heads)
+        picked = np.sort(np.argpartition(-scores, count, axis=1)[:, :count], axis=1)
+        labels: list[list[int]] = picked.tolist()
+        return np.take_along_axis(scores, picked, axis=1), ([self._heads[label] for label in row] for row in labels)
 
-def _prediction(items: list[bytes]) -> bytes:
+
+def _prediction(heads: list[bytes], row: bytes, order: list[int]) -> bytes:
+    confidences = row.split(b",")
+    items = [heads[place] + confidences[place] for place in order]
     return b"".join((items[0], b',"top_k":[', b"},".join(items), b"}]}"))
 
 
@@ -134,13 +144,3 @@ def _activated(scores: Array, activation: Activation) -> Array:
             return np.exp(-np.logaddexp(0, -scores))
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _likeliest(scores: Array, count: int) -> Array:
-    """The labels' numbers `[n, count]`, likeliest first."""
-    negative = -scores
-    if scores.shape[1] <= MANY_LABELS or scores.shape[1] <= count:
-        return np.argsort(negative, axis=1, kind="stable")[:, :count]
-    picked = np.sort(np.argpartition(negative, count, axis=1)[:, :count], axis=1)
-    order = np.argsort(np.take_along_axis(negative, picked, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(picked, order, axis=1)

@@ -43,6 +43,15 @@ def test_a_client_that_sends_too_large_a_body_to_its_end_can_read_413(wire: Wire
     assert answer.body == b'{"error":"the body may have at most 1000000 bytes"}'
 
 
+def test_short_pieces_of_a_body_do_not_cost_many_times_their_size(stage: Stage, wire: Wire) -> None:
+    blanks = b"1\r\n \r\n" * 3000  # a bytes object is 33 bytes beside its content
+    long = b"800\r\n" + b" " * 0x800 + b"\r\n"
+    wire.send(chunked("/predict", b"2\r\n[1\r\n" + blanks + long + blanks))
+    stage.until(lambda: any(vars(each)["_size"] == 2 + 0x800 + 6000 for each in stage.connections))
+    assert stage.call(lambda: max(len(vars(each)["_pieces"]) for each in stage.connections)) < 10
+    assert wire.send(b"1\r\n]\r\n0\r\n\r\n").answer().body == b"[2.0]"
+
+
 def test_the_largest_body_allowed_is_read(wire: Wire) -> None:
     assert wire.send(post("/predict", b"[1]".ljust(1_000_000))).answer().status == 200
 

@@ -164,7 +164,7 @@ def test_failures_in_one_batch_stay_with_their_requests() -> None:
 
 
 def closing(stage: Stage) -> None:
-    stage.lane.draining = True
+    stage.lane.drain()
     stage.lane.set_default_headers([(b"connection", b"close")])
 
 

@@ -92,7 +92,7 @@ def test_a_client_that_sends_a_huge_body_to_its_end_can_read_401_and_nothing_is_
     answer = wire.answer()
     sent = [wire.send(b" " * 1_000_000) for _ in range(50)]
     assert (answer.status, len(sent)) == (401, 50)
-    kept = stage.call(lambda: [len(vars(connection)["_body"]) for connection in stage.connections])
+    kept = stage.call(lambda: [len(vars(connection)["_pieces"]) for connection in stage.connections])
     assert kept == [0]
     assert stage.call(lambda: stage.lane.buffered) == 0
 
