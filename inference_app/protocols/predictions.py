@@ -4,7 +4,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -69,24 +69,28 @@ class Labels(Predictions):
         orders = (-few).argsort(axis=1, kind="stable")[:, : self._top_k].tolist()
         # All confidences are serialised in one call: even a small one costs more than the text of a prediction.
         rows = json_body.dumps(few)[2:-2].split(b"],[")
-        predictions = list(map(_prediction, heads, rows, orders))
-        # NaN and infinity go through a sum of squares, so one number tells whether anything is amiss.
-        if not math.isfinite(np.vdot(scores, scores)):
-            for row in np.flatnonzero(~np.isfinite(scores).all(axis=1)):
-                predictions[row] = b""
-        return predictions
+        return list(map(_prediction, heads, rows, orders))
 
     def _few(self, scores: Array) -> tuple[Array, Iterable[list[bytes]]]:
-        """Scores `[n, few]`, the likeliest among them, and the heads of each row's labels, in the same order."""
+        """Scores `[n, few]`, the likeliest among them, and the heads of each row's labels, in the same order.
+
+        A row with NaN or infinity anywhere has one here.
+        """
         count = self._top_k
         if scores.shape[1] <= max(MANY_LABELS, count):
             return np.ascontiguousarray(scores), itertools.repeat(self._heads)
         picked = np.sort(np.argpartition(-scores, count, axis=1)[:, :count], axis=1)
-        labels: list[list[int]] = picked.tolist()
-        return np.take_along_axis(scores, picked, axis=1), ([self._heads[label] for label in row] for row in labels)
+        few, labels = np.take_along_axis(scores, picked, axis=1), cast("list[list[int]]", picked.tolist())
+        # NaN and infinity go through a sum of squares, so one number tells whether anything is amiss.
+        if not math.isfinite(np.vdot(scores, scores)):
+            few[~np.isfinite(scores).all(axis=1)] = np.nan
+        return few, ([self._heads[label] for label in row] for row in labels)
 
 
 def _prediction(heads: list[bytes], row: bytes, order: list[int]) -> bytes:
+    """Nothing for a row with NaN or infinity, which JSON spells null."""
+    if b"null" in row:
+        return b""
     confidences = row.split(b",")
     items = [heads[place] + confidences[place] for place in order]
     return b"".join((items[0], b',"top_k":[', b"},".join(items), b"}]}"))

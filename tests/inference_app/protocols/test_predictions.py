@@ -116,6 +116,21 @@ def test_the_likeliest_of_many_labels_are_those_of_a_full_sort(content: dict[str
         assert [row[int(item["label"])] for item in prediction["top_k"]] == pytest.approx(confidences)
 
 
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_of_many_labels_one_unlikely_score_that_is_no_number_fails_the_request(
+    content: dict[str, Any], bad: float
+) -> None:
+    content["labels"] = [str(number) for number in range(1000)]
+    content["outputs"] = [{"name": "scores", "datatype": "FP32", "shape": [-1, 1000]}]
+    made = predictions.make(Metadata.model_validate(content))
+    values = np.linspace(0, 1, 2000, dtype=np.float32).reshape(2, 1000)
+    values[1, 3] = bad
+    batch = BatchOutputs({"scores": values})
+    assert json.loads(made.render(Rows(batch, 0, 1), {}))["label"] == "999"
+    with pytest.raises(ModelFailed, match="NaN or infinity"):
+        made.render(Rows(batch, 1, 2), {})
+
+
 def test_confidences_are_as_short_as_their_type(content: dict[str, Any]) -> None:
     made = predictions.make(Metadata.model_validate(content))
     text = made.render(Rows(BatchOutputs(scores([0.1, 0.2, 0.7])), 0, 1), {})
