@@ -94,9 +94,7 @@ class Batcher(Queue):
         job.deadline = latest if deadline is None or deadline > latest else deadline
         if self._closed:
             raise NotReady(STOPPING)
-        waiting = self._rows
-        if waiting + rows > limits.max_queue_size or (waiting and now + waiting * self._pace > job.deadline):
-            raise self._refusal(rows)
+        self._check_room(rows, self._rows, now, job.deadline)
         if rows <= limits.max_batch_size:
             self._waiting[job] = None
         else:
@@ -104,6 +102,11 @@ class Batcher(Queue):
         self._rows += rows
         if not self._is_awake:
             self._wake(job.deadline)
+
+    def check_room(self, parsing: int, now: float, deadline: float | None) -> None:
+        """Raise the `QueueFull` that a job of one example would get behind so many that are still being parsed."""
+        latest = now + self._limits.timeout if deadline is None else deadline
+        self._check_room(1, self._rows + parsing, now, latest)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
@@ -128,14 +131,16 @@ class Batcher(Queue):
     def _post(self, callback: Callable[..., None], *args: object) -> None:
         """Call back on the event loop."""
 
-    def _refusal(self, rows: int) -> InferenceError:
+    def _check_room(self, rows: int, waiting: int, now: float, deadline: float) -> None:
         most = self._limits.max_queue_size
+        if waiting + rows <= most and (not waiting or now + waiting * self._pace <= deadline):
+            return
         if rows > most:
-            return TooLarge(f"a request may hold at most {most} examples, got {rows}")
+            raise TooLarge(f"a request may hold at most {most} examples, got {rows}")
         self._metrics.rejected += 1
-        if self._rows + rows <= most:
-            return QueueFull(f"{self._rows} examples wait for the model, for longer than this request has time")
-        return QueueFull(f"{self._rows} of at most {most} examples wait for the model, {rows} more do not fit")
+        if waiting + rows <= most:
+            raise QueueFull(f"{waiting} examples wait for the model, for longer than this request has time")
+        raise QueueFull(f"{waiting} of at most {most} examples wait for the model, {rows} more do not fit")
 
     def _remove(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

@@ -121,6 +121,13 @@ class Queue(ABC):
         """
 
     @abstractmethod
+    def check_room(self, parsing: int, now: float, deadline: float | None) -> None:
+        """Raise the `QueueFull` that a job of one example would get behind so many that are still being parsed.
+
+        Times are as `submit` takes them.
+        """
+
+    @abstractmethod
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
 

@@ -43,7 +43,11 @@ class InferenceExchange(Exchange, Job):
         if codec.is_quick(len(body), headers):
             self._submit(serving, codec.parse(body, headers))
         else:
-            lane.run_beside(partial(codec.parse, body, headers), partial(self._parsed, serving), self._stumble)
+            # An image is work for milliseconds, in vain where the queue has no place for it in the end.
+            serving.batcher.check_room(serving.parsing, self.received_at, self._latest())
+            parse = partial(codec.parse, body, headers)
+            lane.run_beside(parse, partial(self._parsed, serving), partial(self._not_parsed, serving))
+            serving.parsing += 1
 
     def deliver(self, rows: Rows) -> None:
         """Answer with the model's outputs."""
@@ -58,12 +62,17 @@ class InferenceExchange(Exchange, Job):
         super().disconnect()
 
     def _parsed(self, serving: Serving, call: Call) -> None:
+        serving.parsing -= 1
         if self.response_complete:
             return
         try:
             self._submit(serving, call)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             self._stumble(error)
+
+    def _not_parsed(self, serving: Serving, error: BaseException) -> None:
+        serving.parsing -= 1
+        self._stumble(error)
 
     def _stumble(self, error: BaseException) -> None:
         if isinstance(error, InferenceError):
@@ -77,5 +86,7 @@ class InferenceExchange(Exchange, Job):
         now = time.perf_counter()
         if self.trace is not None:
             self.trace.parsed_at, self.trace.job = now, self
-        latest = deadline(self.headers, self.received_at) if b"timeout" in self.headers else None
-        serving.batcher.submit(self, now, latest)
+        serving.batcher.submit(self, now, self._latest())
+
+    def _latest(self) -> float | None:
+        return deadline(self.headers, self.received_at) if b"timeout" in self.headers else None

@@ -58,6 +58,9 @@ class CachedQueue(Queue):
         digesting = asyncio.get_running_loop().run_in_executor(None, self._keys.of, job.inputs)
         digesting.add_done_callback(lambda made: self._digested(cached, made))
 
+    def check_room(self, parsing: int, now: float, deadline: float | None) -> None:
+        """There is room: what Redis has needs no place in the model's queue."""
+
     def drop(self, job: Job) -> None:
         """Forget a job whose client left."""
         cached = self._jobs.pop(job, None)

@@ -45,6 +45,68 @@ def test_past_a_full_queue_requests_are_429_and_those_in_it_are_answered() -> No
     assert answers == [200, 200]
 
 
+class Parsing:
+    """Counts what is parsed, and lets nothing through until it is opened."""
+
+    def __init__(self, stage: Stage, *, is_open: bool) -> None:
+        self.begun = 0
+        self.gate = threading.Event()
+        codec: Any = stage.service.serving.codecs[0]
+        parse = codec.parse
+
+        def gated(body: bytes, headers: Any) -> Any:
+            self.begun += 1
+            assert self.gate.wait(20)
+            return parse(body, headers)
+
+        codec.parse = gated
+        if is_open:
+            self.gate.set()
+
+
+def parsing(stage: Stage) -> int:
+    return stage.service.serving.parsing
+
+
+def test_what_takes_long_to_parse_is_not_parsed_for_a_full_queue() -> None:
+    with on_stage(max_queue_size=2) as stage, stage.open() as wire:
+        with stage.busy_model():
+            waiting = [stage.open().send(post("/predict", b"[1]")) for _ in range(2)]
+            stage.until(lambda: stage.waiting == 2)
+            parsed = Parsing(stage, is_open=True)
+            assert wire.send(post("/predict", b"[7]", "slow: yes")).answer().status == 429
+        assert [each.answer().status for each in waiting] == [200, 200]
+        for each in waiting:
+            each.socket.close()
+        assert parsed.begun == 0
+        assert wire.send(post("/predict", b"[7]", "slow: yes")).answer().body == b"[14.0]"
+
+
+def test_what_is_being_parsed_has_its_place_in_the_queue() -> None:
+    with on_stage(max_queue_size=2) as stage, stage.open() as wire:
+        parsed = Parsing(stage, is_open=False)
+        ahead = [stage.open().send(post("/predict", b"[1]", "slow: yes")) for _ in range(2)]
+        stage.until(lambda: parsing(stage) == 2)
+        assert wire.send(post("/predict", b"[7]", "slow: yes")).answer().status == 429
+        parsed.gate.set()
+        assert [each.answer().status for each in ahead] == [200, 200]
+        for each in ahead:
+            each.socket.close()
+        assert wire.send(post("/predict", b"[7]", "slow: yes")).answer().status == 200
+        assert stage.call(lambda: parsing(stage)) == 0
+
+
+def test_what_could_not_be_parsed_or_is_not_wanted_any_more_gives_its_place_back() -> None:
+    with on_stage(max_queue_size=2) as stage, stage.open() as wire:
+        assert wire.send(post("/predict", b"nothing", "slow: yes")).answer().status == 400
+        parsed = Parsing(stage, is_open=False)
+        with stage.open() as leaving:
+            leaving.send(post("/predict", b"[1]", "slow: yes"))
+            stage.until(lambda: parsing(stage) == 1)
+        parsed.gate.set()
+        stage.until(lambda: parsing(stage) == 0)
+
+
 def test_more_examples_than_the_queue_ever_holds_are_413() -> None:
     with on_stage(max_queue_size=2) as stage, stage.open() as wire:
         assert wire.send(post("/predict", b"[1,2,3]")).answer().status == 413
