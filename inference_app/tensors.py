@@ -190,14 +190,18 @@ def check_finite(array: Array, spec: TensorSpec) -> None:
     """Raise `BadRequest` for NaN and infinity in floating-point numbers, unless the model takes them."""
     if spec.dtype.kind != "f" or spec.allow_nan:
         return
-    # A sum goes once over the numbers and needs no memory; one that overflows is looked at again. For a few numbers
-    # Python's is faster.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = sum(array.reshape(-1).tolist()) if array.size <= FEW else float(array.sum())
-    if math.isfinite(total):
+    # A sum goes over the numbers once and needs no memory; one that overflows is looked at again.
+    if math.isfinite(_sum(array)):
         return
     if not np.isfinite(array).all():
         raise BadRequest(f"input {spec.name}: NaN and infinity are no input of this model")
+
+
+def _sum(array: Array) -> float:
+    if array.size <= FEW:  # for which Python is faster
+        return sum(array.reshape(-1).tolist())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(array.sum())
 
 
 def with_batch_axis(array: Array, spec: TensorSpec) -> Array:
