@@ -66,6 +66,10 @@ class Batcher(Queue):
         # A dict is a queue from whose middle a job can leave in constant time.
         self._waiting: dict[Job, None] = {}
         self._rows = 0
+        self._unprepared = 0
+        """How many of the jobs that wait have no inputs yet."""
+        self._begun: set[Job] = set()
+        """Those of them that were told to prepare."""
         self._pace = 0.0
         """Seconds from one example to the next lately, all threads together."""
         self._closed = False
@@ -87,30 +91,50 @@ class Batcher(Queue):
         would wait beyond its deadline: it is refused while that helps), `TooLarge` (more examples than the queue ever
         holds) or `NotReady` (closed).
         """
-        limits, rows = self._limits, tensors.rows(job.inputs)
+        limits = self._limits
+        rows = tensors.rows(job.inputs) if job.is_prepared else 1
         latest = now + limits.timeout
         job.rows = rows
         job.queued_at = now
         job.deadline = latest if deadline is None or deadline > latest else deadline
         if self._closed:
             raise NotReady(STOPPING)
-        self._check_room(rows, self._rows, now, job.deadline)
+        self._check_room(rows, now, job.deadline)
         if rows <= limits.max_batch_size:
             self._waiting[job] = None
         else:
             self._waiting.update(dict.fromkeys(job.split(limits.max_batch_size)))
         self._rows += rows
-        if not self._is_awake:
+        if not job.is_prepared:
+            self._unprepared += 1
+            self._watch(job.deadline)
+            self._prepare()
+        elif not self._is_awake:
             self._wake(job.deadline)
 
-    def check_room(self, parsing: int, now: float, deadline: float | None) -> None:
-        """Raise the `QueueFull` that a job of one example would get behind so many that are still being parsed."""
-        latest = now + self._limits.timeout if deadline is None else deadline
-        self._check_room(1, self._rows + parsing, now, latest)
+    def prepared(self, job: Job) -> None:
+        """A job's inputs are here; one that is larger than a batch goes to the front, for its turn has come."""
+        if job not in self._waiting:
+            return
+        rows, most = tensors.rows(job.inputs), self._limits.max_batch_size
+        if rows > self._limits.max_queue_size:
+            self._remove([job])
+            raise self._too_large(rows)
+        self._rows += rows - job.rows
+        self._unprepared -= 1
+        self._begun.discard(job)
+        job.rows, job.is_prepared = rows, True
+        if rows > most:
+            del self._waiting[job]
+            self._waiting = dict.fromkeys(job.split(most)) | self._waiting
+        if not self._is_awake:
+            self._wake(job.deadline)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
         self._remove([part for part in job.parts or (job,) if part in self._waiting])
+        if self._unprepared:
+            self._prepare()
 
     def close(self) -> None:
         """Refuse new jobs and those that wait; a running model call finishes."""
@@ -127,28 +151,53 @@ class Batcher(Queue):
     def _wake(self, deadline: float) -> None:
         """See to it that what waits, until `deadline` at most, gets to the model."""
 
+    def _watch(self, deadline: float) -> None:
+        """See to it that what waits until `deadline` at most hears when that has passed."""
+
     @abstractmethod
     def _post(self, callback: Callable[..., None], *args: object) -> None:
         """Call back on the event loop."""
 
-    def _check_room(self, rows: int, waiting: int, now: float, deadline: float) -> None:
-        most = self._limits.max_queue_size
+    def _prepare(self) -> None:
+        """Have what the model soon takes prepared: a batch for each of its threads, and one more."""
+        if len(self._begun) == self._unprepared:
+            return
+        ahead = self._limits.max_batch_size * (self._parallel + 1)
+        for job in self._waiting:
+            if not job.is_prepared and job not in self._begun:
+                self._begun.add(job)
+                job.prepare()
+            ahead -= job.rows
+            if ahead <= 0:
+                return
+
+    def _check_room(self, rows: int, now: float, deadline: float) -> None:
+        waiting, most = self._rows, self._limits.max_queue_size
         if waiting + rows <= most and (not waiting or now + waiting * self._pace <= deadline):
             return
         if rows > most:
-            raise TooLarge(f"a request may hold at most {most} examples, got {rows}")
+            raise self._too_large(rows)
         self._metrics.rejected += 1
         if waiting + rows <= most:
             raise QueueFull(f"{waiting} examples wait for the model, for longer than this request has time")
         raise QueueFull(f"{waiting} of at most {most} examples wait for the model, {rows} more do not fit")
 
+    def _too_large(self, rows: int) -> TooLarge:
+        return TooLarge(f"a request may hold at most {self._limits.max_queue_size} examples, got {rows}")
+
     def _remove(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             del self._waiting[job]
             self._rows -= job.rows
+            if not job.is_prepared:
+                self._unprepared -= 1
+                self._begun.discard(job)
+
+    def _has_prepared(self) -> bool:
+        return len(self._waiting) > self._unprepared
 
     def _is_full(self) -> bool:
-        return self._rows >= self._limits.max_batch_size
+        return self._rows - self._unprepared >= self._limits.max_batch_size
 
     def _take(self, now: float) -> tuple[list[Job], list[Job]]:
         """The oldest job and those behind it that fit beside it, in order, and those that are late already.
@@ -163,6 +212,8 @@ class Batcher(Queue):
         for job in self._waiting:
             if job.deadline < now:
                 late.append(job)
+                continue
+            if not job.is_prepared:
                 continue
             if ragged:
                 own = [array.shape[1:] for array in job.inputs.values()]
@@ -212,10 +263,14 @@ class Batcher(Queue):
         seconds = finished - started
         self._pace += PACE_WEIGHT * (seconds / start / self._parallel - self._pace)
         self._metrics.batch(start, seconds)
+        if self._unprepared:
+            self._prepare()
 
     def _fail(self, jobs: Sequence[Job], error: InferenceError) -> None:
         for job in jobs:
             job.fail(error)
+        if self._unprepared:
+            self._prepare()
 
     def _expire(self, late: Sequence[Job]) -> None:
         self._fail(late, DeadlineExceeded("the model had no time for this request before its deadline"))

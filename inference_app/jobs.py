@@ -33,6 +33,12 @@ class Job(ABC):
     trace: "Trace | None" = None
     """Of a sampled request."""
     parts: "tuple[_Part, ...]" = ()
+    is_prepared = True
+    """Whether its inputs are here; its queue says when to make them where they are not."""
+
+    def prepare(self) -> None:
+        """Have the inputs made, on a thread, and call `Queue.prepared`, or `Queue.drop` where there will be none."""
+        raise NotImplementedError
 
     @abstractmethod
     def deliver(self, rows: Rows) -> None:
@@ -117,14 +123,16 @@ class Queue(ABC):
     def submit(self, job: Job, now: float, deadline: float | None = None) -> None:
         """Take a job with inputs of any number of examples, which hears of their outputs or why there are none.
 
+        One that is not prepared has a place as one example, and is told to prepare when its turn comes soon: a decoded
+        image is ten times its file, would wait outside the processor's caches, and be in vain where its client leaves.
         `now` and `deadline` are `time.perf_counter()` seconds. Raises the `InferenceError` of a job that is refused.
         """
 
     @abstractmethod
-    def check_room(self, parsing: int, now: float, deadline: float | None) -> None:
-        """Raise the `QueueFull` that a job of one example would get behind so many that are still being parsed.
+    def prepared(self, job: Job) -> None:
+        """The inputs of a job are here, which keeps its place; does nothing where nobody waits for it any more.
 
-        Times are as `submit` takes them.
+        Raises `TooLarge` where it has more examples than the queue ever holds.
         """
 
     @abstractmethod

@@ -36,7 +36,7 @@ class InlineBatcher(Batcher):
         self._is_awake = False
         started = time.perf_counter()
         batch, late = self._take(started)
-        if self._waiting:
+        if self._has_prepared():
             self._wake(0)
         if late:
             self._expire(late)
@@ -48,7 +48,7 @@ class ThreadedBatcher(Batcher):
     """Runs the model on threads of its own, outside the interpreter lock; the event loop stays free."""
 
     def __init__(self, *args: Any, threads: int = 1, **kwargs: Any) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = threading.Condition()
         """Guards the queue, which the event loop and the model's threads share."""
         super().__init__(*args, **kwargs)
         self._parallel = threads
@@ -62,6 +62,11 @@ class ThreadedBatcher(Batcher):
         """Queue a job, as every queue does."""
         with self._changed:
             super().submit(job, now, deadline)
+
+    def prepared(self, job: Job) -> None:
+        """A job's inputs are here."""
+        with self._changed:
+            super().prepared(job)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
@@ -81,11 +86,18 @@ class ThreadedBatcher(Batcher):
 
     def _wake(self, deadline: float) -> None:
         self._changed.notify()
+        self._watch(deadline)
+
+    def _watch(self, deadline: float) -> None:
         if self._sweep is None or deadline < self._sweep_at:
             self._sweep_later(deadline)
 
     def _post(self, callback: Callable[..., None], *args: object) -> None:
         self._loop.call_soon_threadsafe(callback, *args)
+
+    def _prepare(self) -> None:
+        with self._changed:
+            super()._prepare()
 
     def _sweep_later(self, deadline: float) -> None:
         if self._sweep is not None:
@@ -117,13 +129,13 @@ class ThreadedBatcher(Batcher):
                 self._answer(batch, started)
 
     def _wait(self) -> None:
-        while not (self._waiting or self._closed):
+        while not (self._has_prepared() or self._closed):
             self._changed.wait()
         if self._limits.max_delay:
             self._changed.wait_for(lambda: self._closed or self._is_full(), self._patience())
 
     def _patience(self) -> float:
-        oldest: Job | None = next(iter(self._waiting), None)
+        oldest = next((job for job in self._waiting if job.is_prepared), None)
         if oldest is None:
             return 0
         return max(0, oldest.queued_at + self._limits.max_delay - time.perf_counter())

@@ -33,16 +33,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Serving:
-    """What answers: a model, its queue, the protocols it speaks, and how many requests are on their way through.
-
-    `parsing` of them are parsed on threads, for the queue.
-    """
+    """What answers: a model, its queue, the protocols it speaks, and how many requests are on their way through."""
 
     model: Model
     batcher: Queue
     codecs: tuple[Codec, ...]
     pending: int = 0
-    parsing: int = 0
     idle: asyncio.Event | None = None
 
     def leave(self) -> None:

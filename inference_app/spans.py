@@ -6,6 +6,7 @@ https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 
 from collections.abc import Iterable
 from functools import lru_cache
+from operator import itemgetter
 from random import getrandbits
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -70,7 +71,9 @@ def _request(trace: Trace, epoch: int) -> list[bytes]:
 
 def _stages(trace: Trace) -> list[Stage]:
     """How far a request came; what it was in when the server failed says so."""
-    reached: list[Stage] = [(trace.received_at, trace.parsed_at, PREPROCESS, b"")]
+    reached: list[Stage] = []
+    if trace.preparing_at:
+        reached.append((trace.preparing_at, trace.parsed_at, PREPROCESS, b""))
     if trace.queued_at:
         reached.append((trace.queued_at, trace.started_at, WAIT, b""))
     if trace.started_at:
@@ -78,9 +81,11 @@ def _stages(trace: Trace) -> list[Stage]:
         reached.append((trace.started_at, trace.finished_at, forward, _links(trace.batches)))
     if trace.finished_at:
         reached.append((trace.finished_at, trace.answered_at, POSTPROCESS, b""))
-    start, end, last, links = reached[-1]
-    if trace.failure is not None and not end:
-        reached[-1] = (start, end, Template(last.rest + otlp.failed(trace.failure), len(links)), links)
+    reached.sort(key=itemgetter(0))  # what takes long to prepare waits first
+    unfinished = [number for number, (_, end, *_) in enumerate(reached) if not end]
+    if trace.failure is not None and unfinished:
+        start, end, last, links = reached[unfinished[-1]]
+        reached[unfinished[-1]] = (start, end, Template(last.rest + otlp.failed(trace.failure), len(links)), links)
     return reached
 
 

@@ -171,6 +171,7 @@ class Trace:
         "model",
         "parent",
         "parsed_at",
+        "preparing_at",
         "queued_at",
         "received_at",
         "rows",
@@ -197,7 +198,7 @@ class Trace:
         self.failure: str | None = None
         """Why the server failed; None for whatever is not its fault."""
         self.rows = 0
-        self.received_at = received_at
+        self.received_at = self.preparing_at = received_at
         self.parsed_at = self.queued_at = self.started_at = self.finished_at = self.answered_at = 0.0
 
     @property

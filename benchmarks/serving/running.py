@@ -19,6 +19,8 @@ from benchmarks.serving.requests import Request
 
 PATIENCE_SECONDS = 60
 POLL_SECONDS = 0.005
+IN_A_ROW = 20
+"""After so many right answers it is as good as certain that no process of a server still loads."""
 
 
 class NeverReady(Exception):  # noqa: N818 - the server was not
@@ -59,9 +61,24 @@ class Running:
         return self._process.pid
 
     def first_answer(self, request: Request) -> float:
-        """Seconds from the process's start to the first right answer; raises `NeverReady`."""
-        while (wrong := self._try(request)) is not None:
+        """Seconds from the process's start to the first right answer; waits until all its processes give such.
+
+        Raises `NeverReady`.
+        """
+        seconds = self._until(request, 1)
+        self._until(request, IN_A_ROW)
+        return seconds
+
+    def _until(self, request: Request, wanted: int) -> float:
+        """Ask on a new connection each time; seconds from the process's start to so many right answers in a row."""
+        right = 0
+        while right < wanted:
+            wrong = self._try(request)
             elapsed = time.perf_counter() - self._started
+            if wrong is None:
+                right += 1
+                continue
+            right = 0
             if elapsed > PATIENCE_SECONDS or self._is_gone():
                 raise NeverReady(f"no right answer after {elapsed:.0f} s: {wrong}\n{self._words()}")
             time.sleep(POLL_SECONDS)

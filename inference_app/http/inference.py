@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,15 @@ from inference_app.protocols.call import Call
 
 if TYPE_CHECKING:
     from inference_app.http.lane import Endpoint
-    from inference_app.served_model import Serving
 
 
 class InferenceExchange(Exchange, Job):
-    """One inference; waits in its model's queue itself."""
+    """One inference; waits in its model's queue itself, unparsed where parsing takes long."""
 
     endpoint: Endpoint
     _call: Call | None = None
+    _parse: Callable[[], Call] | None = None
+    """Of one that waits for its turn; it holds the body."""
 
     @property
     def model(self) -> tuple[str, str]:
@@ -30,7 +32,7 @@ class InferenceExchange(Exchange, Job):
         return metadata.name, metadata.version
 
     def answer(self, body: bytes) -> None:
-        """Parse here when that takes microseconds, else on a thread; then queue."""
+        """Parse here when that takes microseconds, else on a thread in its turn; then queue."""
         headers, endpoint, lane = self.headers, self.endpoint, self.connection.lane
         if lane.tracer is not None:
             self.trace = lane.tracer.begin(headers, self.received_at)
@@ -41,13 +43,22 @@ class InferenceExchange(Exchange, Job):
         self.serving = serving = model.enter()
         codec = serving.codecs[endpoint.api]
         if codec.is_quick(len(body), headers):
-            self._submit(serving, codec.parse(body, headers))
-        else:
-            # An image is work for milliseconds, in vain where the queue has no place for it in the end.
-            serving.batcher.check_room(serving.parsing, self.received_at, self._latest())
-            parse = partial(codec.parse, body, headers)
-            lane.run_beside(parse, partial(self._parsed, serving), partial(self._not_parsed, serving))
-            serving.parsing += 1
+            self._take(codec.parse(body, headers))
+            serving.batcher.submit(self, time.perf_counter(), self._latest())
+            return
+        self.is_prepared = False
+        self._parse = partial(codec.parse, body, headers)
+        if self.trace is not None:
+            self.trace.preparing_at, self.trace.job = 0.0, self
+        serving.batcher.submit(self, self.received_at, self._latest())
+
+    def prepare(self) -> None:
+        """It is the turn of this one to be parsed on a thread."""
+        if self.trace is not None:
+            self.trace.preparing_at = time.perf_counter()
+        parse, self._parse = self._parse, None
+        if parse is not None:
+            self.connection.lane.run_beside(parse, self._parsed, self._not_parsed)
 
     def deliver(self, rows: Rows) -> None:
         """Answer with the model's outputs."""
@@ -55,38 +66,39 @@ class InferenceExchange(Exchange, Job):
             return
         self.respond(self._call.render(rows))
 
+    def fail(self, error: InferenceError) -> None:
+        """Respond with an error."""
+        self._parse = None
+        super().fail(error)
+
     def disconnect(self) -> None:
         """What has not reached the model never does."""
-        if self.serving is not None and self._call is not None:
+        if self.serving is not None:
             self.serving.batcher.drop(self)
         super().disconnect()
 
-    def _parsed(self, serving: Serving, call: Call) -> None:
-        serving.parsing -= 1
-        if self.response_complete:
-            return
+    def _parsed(self, call: Call) -> None:
+        if self.serving is None:
+            return  # it has its answer: its client left, or its deadline passed
+        self._take(call)
         try:
-            self._submit(serving, call)
+            self.serving.batcher.prepared(self)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            self._stumble(error)
+            self._not_parsed(error)
 
-    def _not_parsed(self, serving: Serving, error: BaseException) -> None:
-        serving.parsing -= 1
-        self._stumble(error)
-
-    def _stumble(self, error: BaseException) -> None:
+    def _not_parsed(self, error: BaseException) -> None:
+        if self.serving is not None:
+            self.serving.batcher.drop(self)
         if isinstance(error, InferenceError):
             self.fail(error)
-            return
-        self.break_on(error)
+        else:
+            self.break_on(error)
 
-    def _submit(self, serving: Serving, call: Call) -> None:
+    def _take(self, call: Call) -> None:
         self._call = call
         self.inputs = call.inputs
-        now = time.perf_counter()
         if self.trace is not None:
-            self.trace.parsed_at, self.trace.job = now, self
-        serving.batcher.submit(self, now, self._latest())
+            self.trace.parsed_at, self.trace.job = time.perf_counter(), self
 
     def _latest(self) -> float | None:
         return deadline(self.headers, self.received_at) if b"timeout" in self.headers else None

@@ -14,7 +14,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from inference_app.api_keys import ApiKeys
 from inference_app.contract import Route
-from inference_app.errors import QueueFull
 from inference_app.http import probes
 from inference_app.http.exchange import Exchange, Unauthenticated
 from inference_app.http.inference import InferenceExchange
@@ -76,7 +75,6 @@ class Lane:
         self,
         models: Models,
         *,
-        max_waiting: int,
         max_buffered: int,
         tracer: Tracer | None = None,
         keys: ApiKeys | None = None,
@@ -87,8 +85,6 @@ class Lane:
         self.draining = False
         self._models = models
         self._loop = asyncio.get_running_loop()
-        self._max_waiting = max_waiting
-        self._waiting = 0
         self._threads = ThreadPoolExecutor(os.cpu_count(), "parse")
         self.unread = Unread("unread", self.metrics.routes["unread"])
         self.max_buffered = max_buffered
@@ -140,19 +136,15 @@ class Lane:
     def run_beside(
         self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[BaseException], None]
     ) -> None:
-        """Run `work` on a thread, then `done` or `failed` on the event loop; raises `QueueFull` when too much waits."""
-        if self._waiting >= self._max_waiting:
-            raise QueueFull(f"{self._waiting} requests wait to be parsed")
+        """Run `work` on a thread, then `done` or `failed` on the event loop."""
 
         def finish(future: Future[T]) -> None:
-            self._waiting -= 1
             error = future.exception()
             if error is None:
                 done(future.result())
             else:
                 failed(error)
 
-        self._waiting += 1
         self._threads.submit(work).add_done_callback(lambda future: self._loop.call_soon_threadsafe(finish, future))
 
     def close(self) -> None:

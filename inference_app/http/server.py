@@ -119,7 +119,6 @@ class Server(uvicorn.Server):
         self._tracer = tracing.start(settings)
         self._lane = Lane(
             self._models,
-            max_waiting=settings.max_queue_size,
             max_buffered=settings.max_buffered_bytes,
             tracer=self._tracer,
             keys=api_keys.of(settings),

@@ -49,17 +49,22 @@ class CachedQueue(Queue):
             self.metrics.lookups[LookupResult.SKIPPED] += 1
             self.behind.submit(job, now, deadline)
             return
-        job.rows = tensors.rows(job.inputs)
         job.queued_at = 0.0
-        cached = self._jobs[job] = CachedJob(job, now, deadline, self)
-        if sum([array.nbytes for array in job.inputs.values()]) <= QUICK_BYTES:
-            self._look_up(cached, self._keys.of(job.inputs))
-            return
-        digesting = asyncio.get_running_loop().run_in_executor(None, self._keys.of, job.inputs)
-        digesting.add_done_callback(lambda made: self._digested(cached, made))
+        cached = CachedJob(job, deadline, self)
+        if job.is_prepared:
+            self._jobs[job] = cached
+            self._find(cached, now)
+        else:
+            job.rows = 1
+            self.behind.submit(cached, now, deadline)
+            self._jobs[job] = cached
 
-    def check_room(self, parsing: int, now: float, deadline: float | None) -> None:
-        """There is room: what Redis has needs no place in the model's queue."""
+    def prepared(self, job: Job) -> None:
+        """Look for a job's outputs now that its inputs are here; meanwhile it waits for the model."""
+        if job in self._jobs:
+            self._find(self._jobs[job], time.perf_counter())
+        else:
+            self.behind.prepared(job)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left."""
@@ -91,6 +96,14 @@ class CachedQueue(Queue):
         else:
             self._cache.stores.put(Store(key, value, self.metrics))
 
+    def _find(self, cached: "CachedJob", now: float) -> None:
+        cached.begin(now)
+        if sum([array.nbytes for array in cached.inputs.values()]) <= QUICK_BYTES:
+            self._look_up(cached, self._keys.of(cached.inputs))
+            return
+        digesting = asyncio.get_running_loop().run_in_executor(None, self._keys.of, cached.inputs)
+        digesting.add_done_callback(lambda made: self._digested(cached, made))
+
     def _digested(self, cached: "CachedJob", made: "Future[bytes]") -> None:
         if self._cache.lookups.is_usable:
             self._look_up(cached, made.result())
@@ -108,14 +121,25 @@ class CachedJob(Job):
 
     key = b""
     asked_at = 0.0
+    _begun_at = 0.0
 
-    def __init__(self, whole: Job, now: float, deadline: float | None, queue: CachedQueue) -> None:
-        self.inputs = whole.inputs
+    def __init__(self, whole: Job, deadline: float | None, queue: CachedQueue) -> None:
+        self.is_prepared = whole.is_prepared
         self.trace = whole.trace
         self._whole = whole
-        self._submitted_at = now
         self._latest = deadline
         self._queue = queue
+
+    def prepare(self) -> None:
+        """As the job does."""
+        self._whole.prepare()
+
+    def begin(self, now: float) -> None:
+        """Its inputs are here, and Redis will be asked."""
+        whole = self._whole
+        self.inputs = whole.inputs
+        whole.rows = tensors.rows(whole.inputs)
+        self._begun_at = now
 
     def answer(self, result: LookupResult, value: bytes | None) -> None:
         """Deliver what Redis had, or go on to the model; a job whose client left does neither."""
@@ -125,13 +149,15 @@ class CachedJob(Job):
         try:
             rows = queue.read(value, whole.rows) if value is not None else None
             self._count(LookupResult.ERROR if value is not None and rows is None else result)
-            if rows is None:
+            if rows is not None:
+                queue.drop(whole)
+                whole.deliver(rows)
+            elif self.is_prepared:
                 queue.behind.submit(self, time.perf_counter(), self._latest)
             else:
-                queue.forget(whole)
-                whole.deliver(rows)
+                queue.behind.prepared(self)
         except Exception as error:  # noqa: BLE001 - one request's failure must not cost the others their answers
-            queue.forget(whole)
+            queue.drop(whole)
             whole.stumble(error)
 
     def deliver(self, rows: Rows) -> None:
@@ -153,6 +179,6 @@ class CachedJob(Job):
     def _count(self, result: LookupResult) -> None:
         now, metrics = time.perf_counter(), self._queue.metrics
         metrics.lookups[result] += 1
-        metrics.duration.observe(now - self._submitted_at)
+        metrics.duration.observe(now - self._begun_at)
         if self.trace is not None:
-            self.trace.lookup = CacheLookup(self._submitted_at, now, result)
+            self.trace.lookup = CacheLookup(self._begun_at, now, result)

@@ -113,6 +113,37 @@ def test_a_failed_request_shows_how_far_it_came_and_why_the_server_failed(
     assert (request.failed, request.reason) == ((True, str(error)) if error.status >= 500 else (False, ""))
 
 
+@pytest.mark.parametrize(
+    ("told_at", "parsed_at", "started_at", "error", "reached", "failed"),
+    [
+        (0, 0, 0, DeadlineExceeded("too late"), ["batch.wait"], ["batch.wait"]),
+        (PARSED, 0, 0, InferenceError("internal error"), ["batch.wait", "preprocess"], ["preprocess"]),
+        (PARSED, PARSED, 0, DeadlineExceeded("too late"), ["batch.wait", "preprocess"], ["batch.wait"]),
+        (PARSED, PARSED, STARTED, ModelFailed("no"), ["batch.wait", "preprocess", "model_forward"], ["model_forward"]),
+    ],
+    ids=["waiting", "being prepared", "prepared", "in the model"],
+)
+def test_what_takes_long_to_prepare_waits_before_and_after(
+    collector: Collector,
+    told_at: float,
+    parsed_at: float,
+    started_at: float,
+    error: InferenceError,
+    reached: list[str],
+    failed: list[str],
+) -> None:
+    exporting = tracer()
+    trace = begun(exporting)
+    trace.preparing_at, trace.parsed_at, trace.error, trace.job = told_at, parsed_at, error, job(started_at, 0)
+    trace.job.queued_at = trace.received_at
+    trace.finish_http("POST", "/predict", int(error.status), ANSWERED)
+    exporting.close(30)
+    *stages, request = collector.spans
+    assert [stage.name for stage in stages] == reached
+    assert [stage.name for stage in stages if stage.failed] == failed
+    assert stages[0].start == request.start
+
+
 @pytest.mark.parametrize(("code", "failed"), [("UNAVAILABLE", True), ("RESOURCE_EXHAUSTED", False)])
 def test_a_grpc_status_is_a_failure_where_the_server_is_to_blame(collector: Collector, code: str, failed: bool) -> None:
     exporting = tracer()

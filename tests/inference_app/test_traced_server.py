@@ -13,6 +13,7 @@ import pytest
 from inference_app.grpc import open_inference_pb2 as pb
 from inference_app.grpc.service import NAME
 from inference_app.process import ServerProcess
+from inference_app.repository import ModelVersion
 from inference_app.tracing import TRACEPARENT
 from tests.inference_app.collector import INTERNAL, SERVER, Collector
 
@@ -61,6 +62,18 @@ def test_a_sampled_request_becomes_five_spans_below_its_callers(example: list[An
     assert answer.headers["traceresponse"] == f"00-{7:032x}-{request.span_id}-01"
     assert request.attributes["inference.model"] == "digits"
     assert request.attributes["http.response.status_code"] == 200
+
+
+def test_an_image_waits_for_its_turn_to_be_decoded(digits: ModelVersion) -> None:
+    image = (digits.directory / digits.metadata.samples[0].file).read_bytes()
+    with Collector() as collector, traced(collector) as process:
+        process.until("ready")
+        with httpx.Client(base_url=process.url()) as client:
+            client.post("/predict", content=image, headers=headers(7) | {"Content-Type": "image/png"})
+        spans = collector.until(5)
+    assert [span.name for span in spans[:4]] == ["batch.wait", "preprocess", "model_forward", "postprocess"]
+    wait, preprocess, forward, _ = spans[:4]
+    assert spans[4].start <= wait.start <= preprocess.start < preprocess.end <= wait.end == forward.start
 
 
 async def test_a_model_call_for_several_requests_is_a_span_linked_with_those_that_are_sampled(

@@ -190,7 +190,7 @@ class Stage:
         self.service = Service(self.batcher, counts)
         self.models = Models([], Settings(), self.metrics)
         self.models.slots["doubler"] = Slot(cast("Any", self.service))
-        self.lane = Lane(self.models, max_waiting=8, max_buffered=options["max_buffered"], keys=options["keys"])
+        self.lane = Lane(self.models, max_buffered=options["max_buffered"], keys=options["keys"])
         config = uvicorn.Config(self._app, interface="asgi3", proxy_headers=False, log_config=None)
         attributes = {"lane": self.lane, "max_body_bytes": options["max_body_bytes"], "read_timeout_seconds": 30}
         protocol = type("Connection", (Connection,), attributes)

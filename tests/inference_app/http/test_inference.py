@@ -1,8 +1,10 @@
 """Inference requests between their connection and their model's queue."""
 
+import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -65,7 +67,7 @@ class Parsing:
 
 
 def parsing(stage: Stage) -> int:
-    return stage.service.serving.parsing
+    return len(vars(stage.batcher)["_begun"])
 
 
 def test_what_takes_long_to_parse_is_not_parsed_for_a_full_queue() -> None:
@@ -94,6 +96,66 @@ def test_what_is_being_parsed_has_its_place_in_the_queue() -> None:
             each.socket.close()
         assert wire.send(post("/predict", b"[7]", "slow: yes")).answer().status == 200
         assert stage.call(lambda: parsing(stage)) == 0
+
+
+AHEAD = 8
+"""A batch for the model's thread and one more."""
+
+
+def test_no_more_are_parsed_than_the_model_soon_takes_and_all_in_their_order() -> None:
+    with on_stage() as stage:
+        with stage.busy_model():
+            parsed = Parsing(stage, is_open=True)
+            wires = [stage.open() for _ in range(AHEAD + 3)]
+            for number, wire in enumerate(wires):
+                wire.send(post("/predict", b"[%d]" % number, "slow: yes"))
+                stage.until(lambda number=number: stage.waiting == number + 1)
+            stage.until(lambda: parsing(stage) == 0)
+            assert parsed.begun == AHEAD
+        answers = [wire.answer().body for wire in wires]
+        for wire in wires:
+            wire.socket.close()
+    assert answers == [b"[%.1f]" % (2 * number) for number in range(AHEAD + 3)]
+
+
+@pytest.fixture
+def crowded() -> Iterator[tuple[Stage, Parsing, list[Wire]]]:
+    """A busy model for which as much as it takes next is parsed."""
+    with on_stage() as stage, stage.busy_model():
+        parsed = Parsing(stage, is_open=True)
+        wires = [stage.open().send(post("/predict", b"[1]", "slow: yes")) for _ in range(AHEAD)]
+        stage.until(lambda: parsed.begun == AHEAD and not parsing(stage))
+        yield stage, parsed, wires
+        for wire in wires:
+            wire.socket.close()
+
+
+def test_what_waits_beyond_its_deadline_is_504_and_never_parsed(crowded: tuple[Stage, Parsing, list[Wire]]) -> None:
+    stage, parsed, _ = crowded
+    with stage.open() as wire:
+        assert wire.send(post("/predict", b"[7]", "slow: yes", "timeout: 0.05")).answer().status == 504
+    assert (parsed.begun, stage.waiting) == (AHEAD, AHEAD)
+
+
+def test_what_nobody_waits_for_any_more_is_never_parsed(crowded: tuple[Stage, Parsing, list[Wire]]) -> None:
+    stage, parsed, wires = crowded
+    with stage.open() as leaving:
+        leaving.send(post("/predict", b"[7]", "slow: yes"))
+        stage.until(lambda: stage.waiting == AHEAD + 1)
+        leaving.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closing resets
+    stage.until(lambda: stage.waiting == AHEAD)
+    stage.model.gate.set()
+    assert [wire.answer().status for wire in wires] == [200] * AHEAD
+    assert parsed.begun == AHEAD
+
+
+def test_what_waits_when_the_model_closes_is_503(crowded: tuple[Stage, Parsing, list[Wire]]) -> None:
+    stage, _, wires = crowded
+    with stage.open() as wire:
+        wire.send(post("/predict", b"[7]", "slow: yes"))
+        stage.until(lambda: stage.waiting == AHEAD + 1)
+        stage.call(stage.batcher.close)
+        assert [each.answer().status for each in (wire, *wires)] == [503] * (AHEAD + 1)
 
 
 def test_what_could_not_be_parsed_or_is_not_wanted_any_more_gives_its_place_back() -> None:

@@ -155,13 +155,3 @@ def test_every_way_to_the_default_model_is_counted_from_0_on(stage: Stage) -> No
     assert stage.call(lambda: set(stage.metrics.models["doubler", "1"].routes)) == ways
     assert stage.call(lambda: set(stage.metrics.routes)) > ways
     assert second.metrics.routes == {}
-
-
-def test_too_many_bodies_that_take_long_to_parse_are_429() -> None:
-    with on_stage() as stage:
-        stage.call(lambda: setattr(stage.lane, "_waiting", 8))
-        with stage.open() as wire:
-            slow = wire.send(post("/predict", b"[1]", "slow: yes")).answer()
-            quick = wire.send(post("/predict", b"[1]")).answer()
-        stage.call(lambda: setattr(stage.lane, "_waiting", 0))
-    assert (slow.status, slow.headers["retry-after"], quick.status) == (429, "1", 200)

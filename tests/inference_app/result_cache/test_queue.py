@@ -11,7 +11,7 @@ import pytest
 
 from inference_app.batching import Batcher, BatchingLimits
 from inference_app.contract import LookupResult, StoreResult
-from inference_app.errors import ModelFailed, NotReady, QueueFull
+from inference_app.errors import ModelFailed, NotReady, QueueFull, TooLarge
 from inference_app.jobs import FutureJob, Job
 from inference_app.metrics import CacheMetrics, ModelMetrics
 from inference_app.outputs import Rows
@@ -55,7 +55,8 @@ class Cached:
         self.memory = Memory()
         self.metrics = CacheMetrics()
         limits = BatchingLimits(max_batch_size=2, max_queue_size=3, timeout=10)
-        self.batcher: Batcher = InlineBatcher(self.model.run, limits, ModelMetrics())
+        self.model_metrics = ModelMetrics()
+        self.batcher: Batcher = InlineBatcher(self.model.run, limits, self.model_metrics)
         keys: Any = SimpleNamespace(of=key)
         self.queue = CachedQueue(self.batcher, cast("Any", self.memory), keys, {"y": OUTPUT}, self.metrics)
 
@@ -221,3 +222,83 @@ async def test_a_hit_that_cannot_be_rendered_fails_alone(cached: Cached) -> None
 async def test_the_watchdog_reaches_the_model_itself(cached: Cached) -> None:
     await cached.infer(1)
     assert cached.queue.of_model is cached.batcher
+
+
+class Later(FutureJob):
+    """A request whose inputs come when its turn does."""
+
+    is_prepared = False
+    told = 0
+
+    def prepare(self) -> None:
+        """Count."""
+        self.told += 1
+
+    def hand_in(self, cached: Cached, *numbers: float) -> None:
+        """The inputs are here."""
+        self.inputs = inputs(*numbers)
+        cached.queue.prepared(self)
+
+
+@pytest.fixture
+async def later(cached: Cached) -> Later:
+    """One that has its place in the model's queue."""
+    job = Later({})
+    cached.queue.submit(job, time.perf_counter())
+    return job
+
+
+def waiting(cached: Cached) -> int:
+    return cached.model_metrics.queue_size()
+
+
+async def test_what_redis_has_gives_its_place_in_the_models_queue_back(cached: Cached, later: Later) -> None:
+    await cached.infer(1, 2)
+    assert (later.told, waiting(cached)) == (1, 1)
+    later.hand_in(cached, 1, 2)
+    cached.memory.tell()
+    assert (await later.outputs)["y"].tolist() == [[2], [4]]
+    assert (cached.model.batches, waiting(cached)) == ([[1, 2]], 0)
+    assert sum(cached.metrics.duration.counts) == 2
+
+
+async def test_what_redis_has_not_keeps_its_place_and_is_kept(cached: Cached, later: Later) -> None:
+    later.hand_in(cached, 1, 2, 3)
+    await turn()
+    assert (cached.model.batches, waiting(cached)) == ([], 1)
+    cached.memory.tell()
+    assert (await later.outputs)["y"].tolist() == [[2], [4], [6]]
+    assert await cached.infer(1, 2, 3) == [[2], [4], [6]]
+    assert cached.model.batches == [[1, 2], [3]]
+
+
+async def test_what_is_prepared_while_redis_is_in_trouble_goes_to_the_model(cached: Cached) -> None:
+    cached.memory.lookups.is_usable = False
+    job = Later({})
+    cached.queue.submit(job, time.perf_counter())
+    job.hand_in(cached, 1)
+    assert (await job.outputs)["y"].tolist() == [[2]]
+    assert (cached.counts(), cached.memory.kept) == ({"skipped": 1}, {})
+
+
+async def test_what_turns_out_larger_than_the_queue_is_refused(cached: Cached, later: Later) -> None:
+    later.hand_in(cached, 1, 2, 3, 4)
+    cached.memory.tell()
+    with pytest.raises(TooLarge):
+        await later.outputs
+    assert waiting(cached) == 0
+
+
+async def test_what_is_not_prepared_is_refused_by_a_full_queue_and_dropped_with_its_client(
+    cached: Cached, later: Later
+) -> None:
+    others = [Later({}) for _ in range(3)]
+    for job in others[:2]:
+        cached.queue.submit(job, time.perf_counter())
+    with pytest.raises(QueueFull):
+        cached.queue.submit(others[2], time.perf_counter())
+    for job in (later, *others):
+        cached.queue.drop(job)
+    assert waiting(cached) == 0
+    later.hand_in(cached, 1)
+    assert (cached.memory.waiting, waiting(cached)) == ([], 0)
