@@ -1,6 +1,7 @@
 """Where a model runs: on the event loop, or on threads beside it."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -48,8 +49,10 @@ class ThreadedBatcher(Batcher):
     """Runs the model on threads of its own, outside the interpreter lock; the event loop stays free."""
 
     def __init__(self, *args: Any, threads: int = 1, **kwargs: Any) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
         """Guards the queue, which the event loop and the model's threads share."""
+        self._idle: list[threading.Condition] = []
+        """One for each thread that waits. The last to come is the first to go: its core's caches are the warmest."""
         super().__init__(*args, **kwargs)
         self._parallel = threads
         self._sweep: asyncio.TimerHandle | None = None
@@ -60,17 +63,17 @@ class ThreadedBatcher(Batcher):
 
     def submit(self, job: Job, now: float, deadline: float | None = None) -> None:
         """Queue a job, as every queue does."""
-        with self._changed:
+        with self._lock:
             super().submit(job, now, deadline)
 
     def prepared(self, job: Job) -> None:
         """A job's inputs are here."""
-        with self._changed:
+        with self._lock:
             super().prepared(job)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
-        with self._changed:
+        with self._lock:
             super().drop(job)
 
     def close(self) -> None:
@@ -80,12 +83,15 @@ class ThreadedBatcher(Batcher):
             self._sweep.cancel()
 
     def _end(self) -> list[Job]:
-        with self._changed:
-            self._changed.notify_all()
-            return super()._end()
+        with self._lock:
+            waiting = super()._end()
+            while self._idle:
+                self._idle.pop().notify()
+            return waiting
 
     def _wake(self, deadline: float) -> None:
-        self._changed.notify()
+        if self._idle:
+            self._idle.pop().notify()
         self._watch(deadline)
 
     def _watch(self, deadline: float) -> None:
@@ -96,7 +102,7 @@ class ThreadedBatcher(Batcher):
         self._loop.call_soon_threadsafe(callback, *args)
 
     def _prepare(self) -> None:
-        with self._changed:
+        with self._lock:
             super()._prepare()
 
     def _sweep_later(self, deadline: float) -> None:
@@ -108,7 +114,7 @@ class ThreadedBatcher(Batcher):
     def _drop_late(self) -> None:
         """Fail what waits beyond its deadline while the model is busy."""
         now = time.perf_counter()
-        with self._changed:
+        with self._lock:
             self._sweep = None
             late = [job for job in self._waiting if job.deadline <= now]
             self._remove(late)
@@ -118,9 +124,10 @@ class ThreadedBatcher(Batcher):
         self._expire(late)
 
     def _work(self) -> None:
+        own = threading.Condition(self._lock)
         while not self._closed:
-            with self._changed:
-                self._wait()
+            with self._lock:
+                self._wait(own)
                 started = time.perf_counter()
                 batch, late = self._take(started)
             if late:
@@ -128,14 +135,19 @@ class ThreadedBatcher(Batcher):
             if batch:
                 self._answer(batch, started)
 
-    def _wait(self) -> None:
-        while not (self._has_prepared() or self._closed):
-            self._changed.wait()
-        if self._limits.max_delay:
-            self._changed.wait_for(lambda: self._closed or self._is_full(), self._patience())
+    def _wait(self, own: threading.Condition) -> None:
+        while not self._closed and (patience := self._patience()) > 0:
+            self._idle.append(own)
+            own.wait(None if patience == math.inf else patience)
+            if own in self._idle:  # nobody woke it
+                self._idle.remove(own)
 
     def _patience(self) -> float:
-        oldest = next((job for job in self._waiting if job.is_prepared), None)
-        if oldest is None:
+        """Seconds until the model takes what is there, unless more comes."""
+        if not self._has_prepared():
+            return math.inf
+        delay = self._limits.max_delay
+        if not delay or self._is_full():
             return 0
-        return max(0, oldest.queued_at + self._limits.max_delay - time.perf_counter())
+        oldest = next(job for job in self._waiting if job.is_prepared)
+        return oldest.queued_at + delay - time.perf_counter()

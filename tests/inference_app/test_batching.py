@@ -315,6 +315,17 @@ async def test_several_threads_run_batches_at_the_same_time() -> None:
     assert len(model.threads) == 2
 
 
+async def test_the_thread_that_ran_last_runs_next() -> None:
+    model = FakeModel()
+    limits = BatchingLimits(max_batch_size=1, max_queue_size=8, timeout=10)
+    batcher = ThreadedBatcher(model.run, limits, ModelMetrics(), threads=3)
+    for number in range(6):
+        await until(lambda: len(vars(batcher)["_idle"]) == 3)
+        assert answer(await batcher.infer(inputs(number))) == [2 * number]
+    batcher.close()
+    assert len(model.threads) == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_watchdog_hears_of_failures(kind: type[Batcher]) -> None:
     model, heard = FakeModel(), list[Exception]()
