@@ -11,6 +11,9 @@ WARM_UP_SECONDS = 1
 OVERHEAD_SECONDS = 0.3
 """Per call of wrk, for starting it and for reading memory."""
 
+PAUSE_SECONDS = 0.5
+"""Before each measurement: a server may still work for the clients of the load before."""
+
 CEILING_SECONDS = 3
 
 
@@ -48,7 +51,7 @@ class Plan:
         if not cases:
             return 0
         warm_ups = len(by_payload(cases)) * (WARM_UP_SECONDS + OVERHEAD_SECONDS)
-        return contender.start_seconds + warm_ups + len(cases) * (self.seconds + OVERHEAD_SECONDS)
+        return contender.start_seconds + warm_ups + len(cases) * (PAUSE_SECONDS + self.seconds + OVERHEAD_SECONDS)
 
 
 def by_payload(cases: Sequence[Case]) -> list[tuple[Payload, list[Case]]]:

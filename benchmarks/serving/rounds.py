@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from benchmarks.serving import environments, sample, wrk
 from benchmarks.serving.cases import Case, ModelName
 from benchmarks.serving.contenders import Contender
-from benchmarks.serving.plan import CEILING_SECONDS, WARM_UP_SECONDS, Plan, by_payload
+from benchmarks.serving.plan import CEILING_SECONDS, PAUSE_SECONDS, WARM_UP_SECONDS, Plan, by_payload
 from benchmarks.serving.requests import Request
 from benchmarks.serving.results import Ceiling, Failure, Measurement, Results, Start
 from benchmarks.serving.running import Running
@@ -61,6 +62,7 @@ def _serve(contender: Contender, cases: Sequence[Case], number: int, seconds: in
 def _measure(
     server: Running, contender: Contender, case: Case, request: Request, number: int, seconds: int
 ) -> Measurement:
+    time.sleep(PAUSE_SECONDS)
     load = wrk.run(server.url, request, case.concurrency, seconds)
     return Measurement(contender=contender.name, case=case, round=number, load=load, memory=server.memory())
 
