@@ -15,6 +15,7 @@ from inference_app.metrics import ModelMetrics
 from inference_app.outputs import BatchOutputs, Rows
 from inference_app.tensors import Arrays
 from inference_app.trace import ModelCall
+from inference_app.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -63,19 +64,13 @@ class Batcher(Queue):
         self._metrics = metrics
         self._on_error = on_error
         self._loop = asyncio.get_running_loop()
-        # A dict is a queue from whose middle a job can leave in constant time.
-        self._waiting: dict[Job, None] = {}
-        self._rows = 0
-        self._unprepared = 0
-        """How many of the jobs that wait have no inputs yet."""
-        self._begun: set[Job] = set()
-        """Those of them that were told to prepare."""
+        self._waiting = Waiting(limits.max_batch_size, ragged=limits.ragged)
         self._pace = 0.0
         """Seconds from one example to the next lately, all threads together."""
         self._closed = False
         self._is_awake = False
         """What waits is on its way to the model, whatever else comes."""
-        metrics.queue_size = lambda: self._rows
+        metrics.queue_size = lambda: self._waiting.rows
         metrics.queue_capacity = limits.max_queue_size
 
     @property
@@ -91,49 +86,37 @@ class Batcher(Queue):
         would wait beyond its deadline: it is refused while that helps), `TooLarge` (more examples than the queue ever
         holds) or `NotReady` (closed).
         """
-        limits = self._limits
         rows = tensors.rows(job.inputs) if job.is_prepared else 1
-        latest = now + limits.timeout
+        latest = now + self._limits.timeout
         job.rows = rows
         job.queued_at = now
         job.deadline = latest if deadline is None or deadline > latest else deadline
         if self._closed:
             raise NotReady(STOPPING)
         self._check_room(rows, now, job.deadline)
-        if rows <= limits.max_batch_size:
-            self._waiting[job] = None
-        else:
-            self._waiting.update(dict.fromkeys(job.split(limits.max_batch_size)))
-        self._rows += rows
+        self._waiting.add(job)
         if not job.is_prepared:
-            self._unprepared += 1
             self._watch(job.deadline)
             self._prepare()
         elif not self._is_awake:
             self._wake(job.deadline)
 
     def prepared(self, job: Job) -> None:
-        """A job's inputs are here; one that is larger than a batch goes to the front, for its turn has come."""
+        """A job's inputs are here."""
         if job not in self._waiting:
             return
-        rows, most = tensors.rows(job.inputs), self._limits.max_batch_size
+        rows = tensors.rows(job.inputs)
         if rows > self._limits.max_queue_size:
-            self._remove([job])
+            self._waiting.remove([job])
             raise self._too_large(rows)
-        self._rows += rows - job.rows
-        self._unprepared -= 1
-        self._begun.discard(job)
-        job.rows, job.is_prepared = rows, True
-        if rows > most:
-            del self._waiting[job]
-            self._waiting = dict.fromkeys(job.split(most)) | self._waiting
+        self._waiting.prepared(job, rows)
         if not self._is_awake:
             self._wake(job.deadline)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose client left, unless it has reached the model."""
-        self._remove([part for part in job.parts or (job,) if part in self._waiting])
-        if self._unprepared:
+        self._waiting.remove([part for part in job.parts or (job,) if part in self._waiting])
+        if self._waiting.unprepared:
             self._prepare()
 
     def close(self) -> None:
@@ -143,9 +126,7 @@ class Batcher(Queue):
     def _end(self) -> list[Job]:
         """Take no more jobs, and forget those that wait."""
         self._closed = True
-        waiting = list(self._waiting)
-        self._remove(waiting)
-        return waiting
+        return self._waiting.clear()
 
     @abstractmethod
     def _wake(self, deadline: float) -> None:
@@ -160,19 +141,10 @@ class Batcher(Queue):
 
     def _prepare(self) -> None:
         """Have what the model soon takes prepared: a batch for each of its threads, and one more."""
-        if len(self._begun) == self._unprepared:
-            return
-        ahead = self._limits.max_batch_size * (self._parallel + 1)
-        for job in self._waiting:
-            if not job.is_prepared and job not in self._begun:
-                self._begun.add(job)
-                job.prepare()
-            ahead -= job.rows
-            if ahead <= 0:
-                return
+        self._waiting.prepare(self._limits.max_batch_size * (self._parallel + 1))
 
     def _check_room(self, rows: int, now: float, deadline: float) -> None:
-        waiting, most = self._rows, self._limits.max_queue_size
+        waiting, most = self._waiting.rows, self._limits.max_queue_size
         if waiting + rows <= most and (not waiting or now + waiting * self._pace <= deadline):
             return
         if rows > most:
@@ -184,49 +156,6 @@ class Batcher(Queue):
 
     def _too_large(self, rows: int) -> TooLarge:
         return TooLarge(f"a request may hold at most {self._limits.max_queue_size} examples, got {rows}")
-
-    def _remove(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            del self._waiting[job]
-            self._rows -= job.rows
-            if not job.is_prepared:
-                self._unprepared -= 1
-                self._begun.discard(job)
-
-    def _has_prepared(self) -> bool:
-        return len(self._waiting) > self._unprepared
-
-    def _is_full(self) -> bool:
-        return self._rows - self._unprepared >= self._limits.max_batch_size
-
-    def _take(self, now: float) -> tuple[list[Job], list[Job]]:
-        """The oldest job and those behind it that fit beside it, in order, and those that are late already.
-
-        Shapes must match to share a batch.
-        """
-        batch: list[Job] = []
-        late: list[Job] = []
-        signature: list[tuple[int, ...]] | None = None
-        ragged = self._limits.ragged
-        room = self._limits.max_batch_size
-        for job in self._waiting:
-            if job.deadline < now:
-                late.append(job)
-                continue
-            if not job.is_prepared:
-                continue
-            if ragged:
-                own = [array.shape[1:] for array in job.inputs.values()]
-                if signature is not None and own != signature:
-                    continue
-                signature = own
-            room -= job.rows
-            if room < 0:
-                break
-            batch.append(job)
-        self._remove(batch)
-        self._remove(late)
-        return batch, late
 
     def _answer(self, batch: Sequence[Job], started: float) -> None:
         """Run one batch; where it fails, run each of its jobs alone, so that one bad request fails alone."""
@@ -263,13 +192,13 @@ class Batcher(Queue):
         seconds = finished - started
         self._pace += PACE_WEIGHT * (seconds / start / self._parallel - self._pace)
         self._metrics.batch(start, seconds)
-        if self._unprepared:
+        if self._waiting.unprepared:
             self._prepare()
 
     def _fail(self, jobs: Sequence[Job], error: InferenceError) -> None:
         for job in jobs:
             job.fail(error)
-        if self._unprepared:
+        if self._waiting.unprepared:
             self._prepare()
 
     def _expire(self, late: Sequence[Job]) -> None:

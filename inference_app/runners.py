@@ -20,7 +20,7 @@ class InlineBatcher(Batcher):
     _scheduled: asyncio.Handle | None = None
 
     def _wake(self, deadline: float) -> None:  # noqa: ARG002 - it is looked at when the turn ends
-        if self._limits.max_delay and not self._is_full():
+        if self._limits.max_delay and not self._waiting.is_full():
             self._scheduled = self._scheduled or self._loop.call_later(self._limits.max_delay, self._drain)
             return
         if self._scheduled is not None:
@@ -36,8 +36,8 @@ class InlineBatcher(Batcher):
         self._scheduled = None
         self._is_awake = False
         started = time.perf_counter()
-        batch, late = self._take(started)
-        if self._has_prepared():
+        batch, late = self._waiting.take(started)
+        if self._waiting.has_prepared():
             self._wake(0)
         if late:
             self._expire(late)
@@ -116,9 +116,7 @@ class ThreadedBatcher(Batcher):
         now = time.perf_counter()
         with self._lock:
             self._sweep = None
-            late = [job for job in self._waiting if job.deadline <= now]
-            self._remove(late)
-            earliest = min((job.deadline for job in self._waiting), default=None)
+            late, earliest = self._waiting.drop_late(now)
             if earliest is not None:
                 self._sweep_later(earliest)
         self._expire(late)
@@ -129,7 +127,7 @@ class ThreadedBatcher(Batcher):
             with self._lock:
                 self._wait(own)
                 started = time.perf_counter()
-                batch, late = self._take(started)
+                batch, late = self._waiting.take(started)
             if late:
                 self._post(self._expire, late)
             if batch:
@@ -144,10 +142,9 @@ class ThreadedBatcher(Batcher):
 
     def _patience(self) -> float:
         """Seconds until the model takes what is there, unless more comes."""
-        if not self._has_prepared():
+        if not self._waiting.has_prepared():
             return math.inf
         delay = self._limits.max_delay
-        if not delay or self._is_full():
+        if not delay or self._waiting.is_full():
             return 0
-        oldest = next(job for job in self._waiting if job.is_prepared)
-        return oldest.queued_at + delay - time.perf_counter()
+        return self._waiting.oldest().queued_at + delay - time.perf_counter()

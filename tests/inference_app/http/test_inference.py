@@ -67,7 +67,7 @@ class Parsing:
 
 
 def parsing(stage: Stage) -> int:
-    return len(vars(stage.batcher)["_begun"])
+    return len(vars(stage.batcher)["_waiting"].being_prepared)
 
 
 def test_what_takes_long_to_parse_is_not_parsed_for_a_full_queue() -> None:
