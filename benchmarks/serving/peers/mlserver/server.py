@@ -1,8 +1,8 @@
 """MLServer (https://mlserver.readthedocs.io): the Open Inference Protocol in JSON, with its adaptive batching."""
 
-import asyncio
 import os
 
+import uvloop
 from mlserver import MLServer, ModelSettings, Settings
 from model import Predict
 
@@ -29,4 +29,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())  # as its own command line does

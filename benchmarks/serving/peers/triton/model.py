@@ -22,10 +22,7 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         examples = [self.arrays(request) for request in requests]
         inputs = examples[0] if len(examples) == 1 else [np.concatenate(parts) for parts in zip(*examples, strict=True)]
-        outputs = self.model.run(inputs)
-        ends = np.cumsum([len(arrays[0]) for arrays in examples])[:-1]
-        rows = [outputs] if len(examples) == 1 else np.split(outputs, ends)
-        return [triton.InferenceResponse([triton.Tensor(self.output, part)]) for part in rows]
+        return [triton.InferenceResponse([triton.Tensor(self.output, row[None])]) for row in self.model.run(inputs)]
 
     def arrays(self, request: Any) -> list[np.ndarray]:
         jpeg = triton.get_input_tensor_by_name(request, "jpeg")

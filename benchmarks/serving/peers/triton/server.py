@@ -32,10 +32,10 @@ def write_model(folder: Path, metadata: dict[str, Any]) -> None:
     """The repository's model: configuration and code."""
     (folder / "1").mkdir(parents=True)
     shutil.copy(HERE / "model.py", folder / "1" / "model.py")
-    (folder / "config.pbtxt").write_text(config(metadata, int(os.environ["TRITON_BATCH"])))
+    (folder / "config.pbtxt").write_text(config(metadata))
 
 
-def config(metadata: dict[str, Any], batch: int) -> str:
+def config(metadata: dict[str, Any]) -> str:
     """Model configuration (https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_configuration.md).
 
     A model of images takes a JPEG's bytes instead of its tensor, so neither is required and Triton adds no batch axis.
@@ -48,9 +48,18 @@ def config(metadata: dict[str, Any], batch: int) -> str:
     else:
         tensors = [tensor("input", spec["name"], spec, spec["shape"][1:]) for spec in inputs]
         tensors += [tensor("output", output["name"], output, output["shape"][1:])]
-        tensors += [f"max_batch_size: {batch}", "dynamic_batching { }"]
+        tensors += [f"max_batch_size: {os.environ['TRITON_BATCH']}", batcher(os.environ.get("TRITON_DELAY"))]
     instances = f"instance_group [{{ kind: KIND_CPU count: {os.environ['TRITON_INSTANCES']} }}]"
     return "\n".join([f'name: "{metadata["name"]}"', 'backend: "python"', *tensors, instances])
+
+
+def batcher(delay: str | None) -> str:
+    """The dynamic batcher; with a delay, microseconds, it waits that long for 16 requests.
+
+    https://github.com/triton-inference-server/server/blob/main/docs/user_guide/batcher.md#recommended-configuration-process
+    """
+    waits = f"preferred_batch_size: [16] max_queue_delay_microseconds: {delay}" if delay else ""
+    return f"dynamic_batching {{ {waits} }}"
 
 
 def tensor(kind: str, name: str, spec: dict[str, Any], shape: list[int], more: str = "") -> str:
