@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -64,6 +66,7 @@ class Batcher(Queue):
         self._metrics = metrics
         self._on_error = on_error
         self._loop = asyncio.get_running_loop()
+        self._preparers = ThreadPoolExecutor(os.cpu_count(), "prepare")
         self._waiting = Waiting(limits.max_batch_size, ragged=limits.ragged)
         self._pace = 0.0
         """Seconds from one example to the next lately, all threads together."""
@@ -126,6 +129,7 @@ class Batcher(Queue):
     def _end(self) -> list[Job]:
         """Take no more jobs, and forget those that wait."""
         self._closed = True
+        self._preparers.shutdown(wait=False, cancel_futures=True)
         return self._waiting.clear()
 
     @abstractmethod
@@ -141,7 +145,8 @@ class Batcher(Queue):
 
     def _prepare(self) -> None:
         """Have what the model soon takes prepared: a batch for each of its threads, and one more."""
-        self._waiting.prepare(self._limits.max_batch_size * (self._parallel + 1))
+        for preparation in self._waiting.prepare(self._limits.max_batch_size * (self._parallel + 1)):
+            self._preparers.submit(preparation.run, self._loop)
 
     def _check_room(self, rows: int, now: float, deadline: float) -> None:
         waiting, most = self._waiting.rows, self._limits.max_queue_size

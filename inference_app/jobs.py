@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_app import tensors, trace
 from inference_app.errors import InferenceError, ModelFailed
 from inference_app.logs import outline
 from inference_app.outputs import BatchOutputs, Rows
+from inference_app.preparing import Preparation
 from inference_app.tensors import Arrays
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ class Job(ABC):
     is_prepared = True
     """Whether its inputs are here; its queue says when to make them where they are not."""
 
-    def prepare(self) -> None:
-        """Have the inputs made, on a thread, and call `Queue.prepared`, or `Queue.drop` where there will be none."""
+    def prepare(self) -> Preparation[Any] | None:
+        """What makes the inputs and then calls `Queue.prepared`, or `Queue.drop` where there will be none.
+
+        None where nobody waits for them any more. Any thread may call it.
+        """
         raise NotImplementedError
 
     @abstractmethod

@@ -4,7 +4,8 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from inference_app.batching import Batcher
@@ -48,13 +49,15 @@ class InlineBatcher(Batcher):
 class ThreadedBatcher(Batcher):
     """Runs the model on threads of its own, outside the interpreter lock; the event loop stays free."""
 
-    def __init__(self, *args: Any, threads: int = 1, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, threads: int = 1, prepare: bool = False, **kwargs: Any) -> None:
+        """With `prepare` the model's threads also make the inputs of what comes without."""
         self._lock = threading.RLock()
         """Guards the queue, which the event loop and the model's threads share."""
         self._idle: list[threading.Condition] = []
         """One for each thread that waits. The last to come is the first to go: its core's caches are the warmest."""
         super().__init__(*args, **kwargs)
         self._parallel = threads
+        self._prepares = prepare
         self._sweep: asyncio.TimerHandle | None = None
         self._sweep_at = 0.0
         # Daemons, so that a model call that never returns cannot keep a stopping process alive.
@@ -90,9 +93,13 @@ class ThreadedBatcher(Batcher):
             return waiting
 
     def _wake(self, deadline: float) -> None:
+        self._rouse()
+        self._watch(deadline)
+
+    def _rouse(self) -> None:
+        """Wake a thread, if one waits."""
         if self._idle:
             self._idle.pop().notify()
-        self._watch(deadline)
 
     def _watch(self, deadline: float) -> None:
         if self._sweep is None or deadline < self._sweep_at:
@@ -103,7 +110,10 @@ class ThreadedBatcher(Batcher):
 
     def _prepare(self) -> None:
         with self._lock:
-            super()._prepare()
+            if self._prepares:
+                self._rouse()
+            else:
+                super()._prepare()
 
     def _sweep_later(self, deadline: float) -> None:
         if self._sweep is not None:
@@ -126,12 +136,23 @@ class ThreadedBatcher(Batcher):
         while not self._closed:
             with self._lock:
                 self._wait(own)
-                started = time.perf_counter()
-                batch, late = self._waiting.take(started)
-            if late:
-                self._post(self._expire, late)
-            if batch:
-                self._answer(batch, started)
+                task = self._next()
+            task()
+            del task  # and with it the inputs, whose memory the next ones may take
+
+    def _next(self) -> Callable[[], None]:
+        """What a thread does now: prepare what the next batch has room for, or run that."""
+        preparation = self._waiting.prepare_next() if self._prepares else None
+        if preparation is not None:
+            return partial(preparation.run, self._loop)
+        started = time.perf_counter()
+        return partial(self._serve, *self._waiting.take(started), started)
+
+    def _serve(self, batch: Sequence[Job], late: Sequence[Job], started: float) -> None:
+        if late:
+            self._post(self._expire, late)
+        if batch:
+            self._answer(batch, started)
 
     def _wait(self, own: threading.Condition) -> None:
         while not self._closed and (patience := self._patience()) > 0:
@@ -141,7 +162,9 @@ class ThreadedBatcher(Batcher):
                 self._idle.remove(own)
 
     def _patience(self) -> float:
-        """Seconds until the model takes what is there, unless more comes."""
+        """Seconds until a thread takes what is there, unless more comes."""
+        if self._prepares and self._waiting.has_untold():
+            return 0
         if not self._waiting.has_prepared():
             return math.inf
         delay = self._limits.max_delay

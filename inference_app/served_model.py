@@ -200,4 +200,4 @@ def make_batcher(
     plan = execution.choose(model.full_batch_seconds, settings)
     if plan.kind is Execution.INLINE:
         return InlineBatcher(run, limits, metrics, on_error)
-    return ThreadedBatcher(run, limits, metrics, on_error, threads=plan.threads)
+    return ThreadedBatcher(run, limits, metrics, on_error, threads=plan.threads, prepare=plan.prepare)

@@ -1,8 +1,10 @@
 """What waits for a model, in the order in which it came; some of it has no inputs yet."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from inference_app.jobs import Job
+from inference_app.preparing import Preparation
 
 
 class Waiting:
@@ -52,17 +54,36 @@ class Waiting:
             del self._jobs[job]
             self._jobs = dict.fromkeys(job.split(self._max_batch_size)) | self._jobs
 
-    def prepare(self, ahead: int) -> None:
-        """Tell those among the next so many examples that have no inputs."""
-        if len(self.being_prepared) == self.unprepared:
-            return
+    def has_untold(self) -> bool:
+        """Whether there is one without inputs that was not told to prepare."""
+        return self.unprepared > len(self.being_prepared)
+
+    def prepare_next(self) -> Preparation[Any] | None:
+        """What makes the inputs of the first job that was not told, unless a batch before it is ready."""
+        room = self._max_batch_size
+        for job in self._jobs if self.has_untold() else ():
+            if job.is_prepared:
+                room -= job.rows
+                if room <= 0:
+                    break
+            elif job not in self.being_prepared:
+                self.being_prepared.add(job)
+                return job.prepare()
+        return None
+
+    def prepare(self, ahead: int) -> list[Preparation[Any]]:
+        """What makes the inputs of those among the next so many examples that have none and were not told yet."""
+        found: list[Preparation[Any] | None] = []
+        if not self.has_untold():
+            return []
         for job in self._jobs:
             if not job.is_prepared and job not in self.being_prepared:
                 self.being_prepared.add(job)
-                job.prepare()
+                found.append(job.prepare())
             ahead -= job.rows
             if ahead <= 0:
-                return
+                break
+        return [preparation for preparation in found if preparation is not None]
 
     def remove(self, jobs: Iterable[Job]) -> None:
         """Forget jobs that wait."""

@@ -11,6 +11,7 @@ from inference_app.errors import InferenceError
 from inference_app.http.exchange import Exchange, deadline
 from inference_app.jobs import Job
 from inference_app.outputs import Rows
+from inference_app.preparing import Preparation
 from inference_app.protocols.call import Call
 
 if TYPE_CHECKING:
@@ -52,13 +53,10 @@ class InferenceExchange(Exchange, Job):
             self.trace.preparing_at, self.trace.job = 0.0, self
         serving.batcher.submit(self, self.received_at, self._latest())
 
-    def prepare(self) -> None:
-        """It is the turn of this one to be parsed on a thread."""
-        if self.trace is not None:
-            self.trace.preparing_at = time.perf_counter()
+    def prepare(self) -> Preparation[Call] | None:
+        """It is the turn of this one to be parsed."""
         parse, self._parse = self._parse, None
-        if parse is not None:
-            self.connection.lane.run_beside(parse, self._parsed, self._not_parsed)
+        return None if parse is None else Preparation(partial(self._run, parse), self._parsed, self._not_parsed)
 
     def deliver(self, rows: Rows) -> None:
         """Answer with the model's outputs."""
@@ -76,6 +74,11 @@ class InferenceExchange(Exchange, Job):
         if self.serving is not None:
             self.serving.batcher.drop(self)
         super().disconnect()
+
+    def _run(self, parse: Callable[[], Call]) -> Call:
+        if self.trace is not None:
+            self.trace.preparing_at = time.perf_counter()
+        return parse()
 
     def _parsed(self, call: Call) -> None:
         if self.serving is None:

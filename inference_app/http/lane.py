@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -25,8 +22,6 @@ from inference_app.tracing import Tracer
 
 if TYPE_CHECKING:
     from inference_app.http.connection import Connection
-
-T = TypeVar("T")
 
 
 class Endpoint(NamedTuple):
@@ -69,7 +64,7 @@ class ProbeExchange(Exchange):
 
 
 class Lane:
-    """The table of paths, what connections share, and the threads that parse what takes long to parse."""
+    """The table of paths, and what connections share."""
 
     def __init__(
         self,
@@ -84,8 +79,6 @@ class Lane:
         self.tracer = tracer
         self.draining = False
         self._models = models
-        self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "parse")
         self.unread = Unread("unread", self.metrics.routes["unread"])
         self.max_buffered = max_buffered
         self.buffered = 0
@@ -132,24 +125,6 @@ class Lane:
         """uvicorn's default headers; one of them, the date, changes once a second."""
         self._default = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.heads.clear()
-
-    def run_beside(
-        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[BaseException], None]
-    ) -> None:
-        """Run `work` on a thread, then `done` or `failed` on the event loop."""
-
-        def finish(future: Future[T]) -> None:
-            error = future.exception()
-            if error is None:
-                done(future.result())
-            else:
-                failed(error)
-
-        self._threads.submit(work).add_done_callback(lambda future: self._loop.call_soon_threadsafe(finish, future))
-
-    def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def rebuild(self) -> None:
         """Make the table anew; the first model answers where a path names none."""

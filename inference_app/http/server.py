@@ -176,7 +176,6 @@ class Server(uvicorn.Server):
         self._models.tell_siblings(is_last=True)
         self._loading.cancel()
         self._counting.cancel()
-        self._lane.close()
         self._models.close()
         if self._tracer is not None:
             await asyncio.to_thread(self._tracer.close, TRACES_SECONDS)

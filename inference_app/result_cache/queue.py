@@ -4,7 +4,7 @@ import asyncio
 import time
 from asyncio import Future
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_app import tensors
 from inference_app.contract import LookupResult, StoreResult
@@ -12,6 +12,7 @@ from inference_app.errors import InferenceError
 from inference_app.jobs import Job, Queue
 from inference_app.metrics import CacheMetrics
 from inference_app.outputs import BatchOutputs, Rows
+from inference_app.preparing import Preparation
 from inference_app.result_cache import value as values
 from inference_app.result_cache.key import Keys
 from inference_app.result_cache.stores import Store
@@ -130,9 +131,9 @@ class CachedJob(Job):
         self._latest = deadline
         self._queue = queue
 
-    def prepare(self) -> None:
+    def prepare(self) -> Preparation[Any] | None:
         """As the job does."""
-        self._whole.prepare()
+        return self._whole.prepare()
 
     def begin(self, now: float) -> None:
         """Its inputs are here, and Redis will be asked."""

@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_a_model_of_microseconds_runs_on_the_event_loop() -> None:
 
 
 def test_a_longer_one_gets_a_thread_per_core() -> None:
-    assert execution.choose(SLOW, Settings()) == Plan(Execution.THREADS, 4)
+    assert execution.choose(SLOW, Settings()) == Plan(Execution.THREADS, 4, prepare=True)
 
 
 @pytest.mark.parametrize(("intra_op", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1), (0, 1)])
@@ -37,6 +38,23 @@ def test_workers_share_the_cores(workers: int, threads: int) -> None:
 def test_a_gpu_never_holds_up_the_event_loop() -> None:
     settings = Settings(execution_provider=ExecutionProvider.CUDA)
     assert execution.choose(QUICK, settings) == Plan(Execution.THREADS, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "prepare"),
+    [
+        ({"workers": 2}, True),
+        ({"workers": 9}, True),
+        ({"model_threads": 8}, True),
+        ({"model_threads": 3}, False),
+        ({"intra_op_threads": 2}, False),
+        ({"intra_op_threads": 0}, False),
+        ({"execution_provider": ExecutionProvider.CUDA, "model_threads": 4}, False),
+        ({"predictor_url": "http://predictor", "model_threads": 4}, False),
+    ],
+)
+def test_threads_that_fill_the_cores_prepare_their_requests(given: dict[str, Any], prepare: bool) -> None:
+    assert execution.choose(SLOW, Settings(**given)).prepare is prepare
 
 
 def test_what_is_set_is_done() -> None:

@@ -207,7 +207,6 @@ class Stage:
             connection.transport.abort()
         self.model.gate.set()
         self.batcher.close()
-        self.lane.close()
         while self.state.connections or self.state.tasks:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.001)
 
