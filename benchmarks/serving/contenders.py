@@ -117,7 +117,7 @@ CONTENDERS = (
         folder="triton",
         dialects=TRITON_DIALECTS,
         settings={
-            TINY: _triton(batch=64, instances=1, TRITON_DELAY="500"),
+            TINY: _triton(batch=64, instances=1, TRITON_DELAY="1000"),
             EFFICIENTNET: _triton(batch=1, instances=2),
             MINILM: _triton(batch=8, instances=2),
         },

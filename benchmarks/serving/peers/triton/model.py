@@ -25,7 +25,5 @@ class TritonPythonModel:
         return [triton.InferenceResponse([triton.Tensor(self.output, row[None])]) for row in self.model.run(inputs)]
 
     def arrays(self, request: Any) -> list[np.ndarray]:
-        jpeg = triton.get_input_tensor_by_name(request, "jpeg")
-        if jpeg is not None:
-            return self.model.from_jpeg(jpeg.as_numpy().tobytes()).arrays
-        return [triton.get_input_tensor_by_name(request, name).as_numpy() for name in self.model.names]
+        tensors = [tensor.as_numpy() for tensor in request.inputs()]
+        return self.model.from_jpeg(tensors[0].tobytes()).arrays if tensors[0].dtype == np.uint8 else tensors

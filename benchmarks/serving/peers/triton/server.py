@@ -54,11 +54,11 @@ def config(metadata: dict[str, Any]) -> str:
 
 
 def batcher(delay: str | None) -> str:
-    """The dynamic batcher; with a delay, microseconds, it waits that long for 16 requests.
+    """The dynamic batcher; with a delay, microseconds, it waits that long for 32 requests.
 
     https://github.com/triton-inference-server/server/blob/main/docs/user_guide/batcher.md#recommended-configuration-process
     """
-    waits = f"preferred_batch_size: [16] max_queue_delay_microseconds: {delay}" if delay else ""
+    waits = f"preferred_batch_size: [32] max_queue_delay_microseconds: {delay}" if delay else ""
     return f"dynamic_batching {{ {waits} }}"
 
 
