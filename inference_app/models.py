@@ -249,6 +249,7 @@ class Models:
     async def _retire(self, model: ServedModel) -> None:
         await model.retire()
         self.metrics.remove_model(model.metadata.name, model.metadata.version)
+        await asyncio.to_thread(memory.trim)
 
 
 def _require(reason: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_app import codecs, detector, execution, tuning
+from inference_app import codecs, detector, execution, memory, tuning
 from inference_app import model as models
 from inference_app.batching import STOPPING, Batcher, BatchingLimits, Run
 from inference_app.contract import Execution, SwitchResult
@@ -145,6 +145,7 @@ class ServedModel:
         model = await asyncio.to_thread(models.load, self.version, self._settings)
         guard = await asyncio.to_thread(detector.load, self.version, self._settings, model.golden.inputs)
         spoken = await asyncio.to_thread(codecs.make, self.version)
+        await asyncio.to_thread(memory.trim)
         run = self._calls.watch(judged(model, guard))
         queue: Queue = make_batcher(run, model, self._settings, self.metrics, self._watchdog.report)
         if self._cache is not None:

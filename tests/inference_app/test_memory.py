@@ -1,3 +1,5 @@
+import ctypes
+import resource
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,19 @@ def test_a_system_that_says_nothing_is_not_guessed_at(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="/proc/meminfo is Linux's")
 def test_this_machine_says_something() -> None:
     assert memory.available()
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="malloc_trim is glibc's")
+def test_what_was_freed_between_what_is_kept_goes_back_to_the_system() -> None:
+    blocks = [b"x" * (MIB // 16) for _ in range(1600)]
+    kept = blocks[::16]
+    del blocks
+    held = resident()
+    memory.trim()
+    assert held - resident() > 64 * MIB
+    assert len(kept) == 100

@@ -172,6 +172,17 @@ async def test_an_unloaded_model_is_unknown_and_can_be_loaded_again(loaded: Mode
     assert changes == [[], ["digits"]]
 
 
+async def test_what_a_load_and_a_retired_model_free_is_given_back(
+    monkeypatch: pytest.MonkeyPatch, loaded: Models
+) -> None:
+    trimmed: list[list[str]] = []
+    monkeypatch.setattr(memory, "trim", lambda: trimmed.append(list(loaded.slots)))
+    await loaded.load("digits")
+    assert trimmed == [["digits"], ["digits"]]
+    await loaded.unload("digits")
+    assert trimmed[2:] == [[]]
+
+
 async def test_a_model_under_another_name_is_listed_under_it(loaded: Models, own_repository: Path) -> None:
     await loaded.load_from(own_repository / "digits" / "1", "renamed")
     assert [entry.name for entry in loaded.index()] == ["digits", "renamed"]
