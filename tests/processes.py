@@ -1,5 +1,6 @@
 """Programs that run beside a test and end with it, also when the test's own process is killed."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -82,3 +83,9 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return listener.getsockname()[1]
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has (https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html)."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

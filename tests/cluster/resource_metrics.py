@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.cluster.api import Api
 from tests.cluster.control_plane import ControlPlane
-from tests.processes import HOST
+from tests.processes import HOST, resident
 
 API = "metrics.k8s.io/v1beta1"
 PARTS = {"apiVersion": "v1", "kind": "APIResourceList", "groupVersion": API,
@@ -64,7 +64,7 @@ class Use:
     """What a process used since it was last asked: cores of CPU, and bytes of memory."""
 
     def __init__(self, pid: int) -> None:
-        self._stat, self._statm = Path(f"/proc/{pid}/stat"), Path(f"/proc/{pid}/statm")
+        self._pid = pid
         self._lock = threading.Lock()
         self._before = self._seconds(), time.monotonic()
         self._cores = 0.0
@@ -76,11 +76,10 @@ class Use:
             if now - self._before[1] >= 1:
                 self._cores = (seconds - self._before[0]) / (now - self._before[1])
                 self._before = seconds, now
-            pages = int(self._statm.read_text().split()[1])
-            return self._cores, pages * os.sysconf("SC_PAGE_SIZE")
+            return self._cores, resident(self._pid)
 
     def _seconds(self) -> float:
-        user, system = self._stat.read_text().rpartition(")")[2].split()[11:13]
+        user, system = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 

@@ -19,6 +19,7 @@ from inference_app.tensors import Array
 from tests.drills import versions
 from tests.drills.client import Load, Question
 from tests.drills.drill import Change, Drill, flaws
+from tests.processes import resident
 
 SAMPLE = 10
 """Switches over which memory is measured, for it goes up and down with each; as many come before the first sample."""
@@ -72,9 +73,7 @@ def hot_switch(folder: Path, execution: Execution = Execution.INLINE, count: int
 def _switched(client: httpx.Client, pid: int, version: str) -> int:
     """The server's resident memory in bytes after a switch; raises `httpx.HTTPStatusError` where it fails."""
     client.post(Route.SWITCH_MODEL, json={"version": version}).raise_for_status()
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (size,) = (line.split()[1] for line in lines if line.startswith("VmRSS:"))
-    return int(size) * 1024
+    return resident(pid)
 
 
 def forms(made: Sequence[ModelVersion]) -> list[Question]:

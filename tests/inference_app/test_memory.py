@@ -1,10 +1,11 @@
 import ctypes
-import resource
+import os
 from pathlib import Path
 
 import pytest
 
 from inference_app import memory
+from tests.processes import resident
 
 MIB = 1024 * 1024
 
@@ -51,17 +52,12 @@ def test_this_machine_says_something() -> None:
     assert memory.available()
 
 
-def resident() -> int:
-    """Bytes of memory that this process has."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="malloc_trim is glibc's")
 def test_what_was_freed_between_what_is_kept_goes_back_to_the_system() -> None:
     blocks = [b"x" * (MIB // 16) for _ in range(1600)]
     kept = blocks[::16]
     del blocks
-    held = resident()
+    held = resident(os.getpid())
     memory.trim()
-    assert held - resident() > 64 * MIB
+    assert held - resident(os.getpid()) > 64 * MIB
     assert len(kept) == 100
