@@ -25,5 +25,7 @@ class TritonPythonModel:
         return [triton.InferenceResponse([triton.Tensor(self.output, row[None])]) for row in self.model.run(inputs)]
 
     def arrays(self, request: Any) -> list[np.ndarray]:
-        tensors = [tensor.as_numpy() for tensor in request.inputs()]
-        return self.model.from_jpeg(tensors[0].tobytes()).arrays if tensors[0].dtype == np.uint8 else tensors
+        tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        if "jpeg" in tensors:
+            return self.model.from_jpeg(tensors["jpeg"].tobytes()).arrays
+        return [tensors[name] for name in self.model.names]
